@@ -1,0 +1,1 @@
+"""The compression tool chain of dssr: networks as graphs, training, quantisation, export, evaluation."""

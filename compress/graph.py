@@ -1,0 +1,88 @@
+"""The graph of a network: the operations of its three stages, by name, in order.
+
+The same graph is trained (net.py), quantised (quant.py) and written into the model
+file (export.py), so there is one description of a network and not three.
+
+Tensor names inside a stage are plain; `ref.X` and `nbr.X` in the align stage are the
+frame stage's X of the centre frame and of the neighbour; `ref.X`, `nbr0.X`, `nbr1.X`, ...
+in the fuse stage are the frame stage's X of the centre and the align stage's X of each
+neighbour, in order of time.
+"""
+
+from dataclasses import dataclass, field
+
+STAGES = ("frame", "align", "fuse")
+
+
+@dataclass
+class Tensor:
+    """A feature map: `channels` real channels at pyramid `level` (level 0 is the input's size)."""
+
+    channels: int
+    level: int = 0
+
+
+@dataclass
+class Op:
+    """One operation. `op` is input, conv, deform, add, up2, attention or head."""
+
+    op: str
+    out: str
+    inputs: list
+    channels: int
+    kernel: int = 1
+    stride: int = 1
+    act: str = "none"
+    groups: int = 1
+    limit: int = 0
+    unshuffle: int = 1
+    bits: int = 8
+    wide: bool = False  # a 16-bit output: offsets and the residual of the head
+
+
+@dataclass
+class Graph:
+    scale: int
+    window: int = 3
+    frame: list = field(default_factory=list)
+    align: list = field(default_factory=list)
+    fuse: list = field(default_factory=list)
+
+    def tensors(self, stage):
+        """Every tensor visible in `stage`, by the name it has there."""
+        table = {}
+        if stage != "frame":
+            frame = self.tensors("frame")
+            for prefix in ("ref", "nbr") if stage == "align" else ("ref",):
+                table.update({f"{prefix}.{k}": v for k, v in frame.items()})
+        if stage == "fuse":
+            align = {op.out: self.tensors("align")[op.out] for op in self.align}
+            for i in range(self.window - 1):
+                table.update({f"nbr{i}.{k}": v for k, v in align.items()})
+        else:
+            table["luma"] = Tensor(1)
+        for op in getattr(self, stage):
+            level = max((table[i].level for i in op.inputs), default=0)
+            if op.op == "up2":
+                level -= 1
+            elif op.op == "deform":
+                level = table[op.inputs[0]].level
+            elif op.stride == 2:
+                level += 1
+            table[op.out] = Tensor(op.channels, level)
+        return table
+
+    def macs(self):
+        """Multiply-accumulates per output pixel, as executed: channels padded to quads of four."""
+        total = 0.0
+        unshuffle = self.frame[0].unshuffle
+        for stage in STAGES:
+            table = self.tensors(stage)
+            times = self.window - 1 if stage == "align" else 1
+            for op in getattr(self, stage):
+                if op.op != "conv":
+                    continue
+                quads = sum(-(-table[i].channels // 4) * 4 for i in op.inputs)
+                per_pixel = quads * -(-op.channels // 4) * 4 * op.kernel**2
+                total += times * per_pixel / 4 ** table[op.out].level
+        return total / (self.scale * unshuffle) ** 2

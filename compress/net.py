@@ -1,0 +1,122 @@
+"""A graph as a PyTorch network, in floating point.
+
+Pictures are luma in [0, 1], shaped (batch, window, height, width). Features are
+(batch, channels, height, width), channels_last in memory.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .graph import STAGES
+from .reference import bicubic
+
+LEAKY_SLOPE = 0.1
+
+
+class Net(nn.Module):
+    def __init__(self, graph):
+        super().__init__()
+        self.graph = graph
+        self.convs = nn.ModuleDict()
+        for stage in STAGES:
+            table = graph.tensors(stage)
+            for op in getattr(graph, stage):
+                if op.op == "conv":
+                    channels = sum(table[i].channels for i in op.inputs)
+                    self.convs[op.out] = self._init(nn.Conv2d(channels, op.channels, op.kernel, op.stride), op)
+
+    @staticmethod
+    def _init(conv, op):
+        nn.init.kaiming_normal_(conv.weight, a=LEAKY_SLOPE)
+        nn.init.zeros_(conv.bias)
+        if op.wide or op.out.endswith("b"):  # offsets, the residual, and the ends of residual blocks start small
+            with torch.no_grad():
+                conv.weight.mul_(0.1)
+        return conv
+
+    def forward(self, window):
+        """The enlarged centre frame of `window`, (batch, scale * height, scale * width), unclipped."""
+        centre = window.shape[1] // 2
+        frames = [self.run("frame", {"luma": window[:, i : i + 1]}) for i in range(window.shape[1])]
+        ref = {f"ref.{k}": v for k, v in frames[centre].items()}
+        fuse = dict(ref)
+        neighbours = [f for i, f in enumerate(frames) if i != centre]
+        for i, nbr in enumerate(neighbours):
+            align = self.run("align", {**ref, **{f"nbr.{k}": v for k, v in nbr.items()}})
+            fuse.update({f"nbr{i}.{k}": v for k, v in align.items()})
+        residual = self.run("fuse", fuse)["out"]
+        return (self.base(window[:, centre : centre + 1]) + residual)[:, 0]
+
+    def base(self, luma):
+        return bicubic(luma, self.graph.scale)
+
+    def run(self, stage, given):
+        values = dict(given)
+        for op in getattr(self.graph, stage):
+            values[op.out] = getattr(self, "op_" + op.op)(op, [values[i] for i in op.inputs])
+        return values
+
+    def op_input(self, op, inputs):
+        x = F.pixel_unshuffle(inputs[0], op.unshuffle) if op.unshuffle > 1 else inputs[0]
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def op_conv(self, op, inputs):
+        x = torch.cat(inputs, 1) if len(inputs) > 1 else inputs[0]
+        if op.kernel == 3:
+            x = F.pad(x, (1, 1, 1, 1), mode="replicate").contiguous(memory_format=torch.channels_last)
+        x = self.convs[op.out](x)
+        if op.act == "relu":
+            return F.relu(x)
+        if op.act == "leaky":
+            return F.leaky_relu(x, LEAKY_SLOPE)
+        return x
+
+    def op_add(self, op, inputs):
+        return inputs[0] + inputs[1]
+
+    def op_up2(self, op, inputs):
+        return F.interpolate(inputs[0], scale_factor=2, mode="bilinear", align_corners=False)
+
+    def op_deform(self, op, inputs):
+        feature, offsets = inputs
+        taps = op.groups * op.kernel**2
+        limit = op.limit / 16
+        dy = offsets[:, :taps].clamp(-limit, limit)
+        dx = offsets[:, taps : 2 * taps].clamp(-limit, limit)
+        return sample(feature, dy, dx, op.groups, op.kernel) * self.modulation(offsets[:, 2 * taps :], op)
+
+    @staticmethod
+    def modulation(logits, op):
+        """Sigmoids of (batch, taps * groups), repeated for the channels that each modulates."""
+        return torch.sigmoid(logits).repeat_interleave(op.channels // (op.groups * op.kernel**2), 1)
+
+    def op_attention(self, op, inputs):
+        emb, ref, value = inputs
+        return value * torch.sigmoid((emb * ref).sum(1, keepdim=True))
+
+    def op_head(self, op, inputs):
+        return F.pixel_shuffle(inputs[0], self.graph.scale * self.graph.frame[0].unshuffle)
+
+
+def sample(feature, dy, dx, groups, kernel):
+    """Bilinear samples at every pixel displaced by its tap and offset; outside is the edge pixel.
+
+    feature (B, C, H, W); dy, dx (B, kernel^2 * groups, H, W) in pixels, taps outermost.
+    Returns (B, kernel^2 * C, H, W), taps outermost.
+    """
+    b, c, h, w = feature.shape
+    k = kernel * kernel
+    tap = torch.arange(k, device=feature.device)
+    ty = (tap // kernel - kernel // 2).view(1, k, 1, 1, 1)
+    tx = (tap % kernel - kernel // 2).view(1, k, 1, 1, 1)
+    ys = torch.arange(h, device=feature.device).view(1, 1, 1, h, 1)
+    xs = torch.arange(w, device=feature.device).view(1, 1, 1, 1, w)
+    py = dy.reshape(b, k, groups, h, w) + ty + ys
+    px = dx.reshape(b, k, groups, h, w) + tx + xs
+    grid = torch.stack((px * (2 / w) + (1 / w - 1), py * (2 / h) + (1 / h - 1)), -1)
+    grid = grid.transpose(1, 2).reshape(b * groups, k * h, w, 2)
+    x = feature.contiguous().view(b * groups, c // groups, h, w)
+    y = F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    y = y.view(b, groups, c // groups, k, h, w).permute(0, 3, 1, 2, 4, 5)
+    return y.reshape(b, k * c, h, w).contiguous(memory_format=torch.channels_last)

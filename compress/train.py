@@ -1,0 +1,99 @@
+"""Trains a rung in floating point; stops after --minutes of training, resumes from its checkpoint.
+
+    nice -n 19 python3 -m compress.train --scale 4 --data build/train.npy --out build/x4.pt --minutes 120
+
+--minutes is the length of the whole schedule: what the checkpoint has already spent counts,
+so the same command, given again after an interruption, finishes it.
+"""
+
+import argparse
+import math
+import os
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from .data import Batches
+from .edvr import BUDGETS, rung
+from .net import Net
+
+
+def charbonnier(x, y):
+    """Charbonnier loss, eps 1e-3."""
+    return torch.sqrt((x - y) ** 2 + 1e-6).mean()
+
+
+def save(file, state):
+    partial = file.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, file)
+
+
+def learning_rate(peak, done):
+    """Cosine from `peak` to nearly nothing, after a short warm-up; `done` in [0, 1]."""
+    return peak * min(1.0, done / 0.01 + 0.05) * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)) + 1e-3)
+
+
+def train(net, batches, out, minutes, peak, seconds_between_saves=120):
+    """Trains `net` in place by the clock; the checkpoint at `out` carries all that resuming needs."""
+    optimiser = torch.optim.Adam(net.parameters(), lr=peak, betas=(0.9, 0.99))
+    spent, step, average = 0.0, 0, None
+    if out.exists():
+        state = torch.load(out, map_location="cpu")
+        net.load_state_dict(state["net"])
+        optimiser.load_state_dict(state["optimiser"])
+        spent, step = state["seconds"], state["step"]
+    bar = tqdm(total=round(minutes * 60), initial=round(spent), unit="s", mininterval=10)
+    saved = time.monotonic()
+    while spent < minutes * 60:
+        start = time.monotonic()
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(peak, spent / (minutes * 60))
+        low, high = batches.next()
+        loss = charbonnier(net(low), high)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
+        optimiser.step()
+        value = loss.item()
+        average = value if average is None else average + 0.005 * (value - average)
+        step += 1
+        now = time.monotonic()
+        spent += now - start
+        bar.update(round(spent) - bar.n)
+        bar.set_postfix_str(f"step {step}, loss {average:.5f}", refresh=False)
+        if now - saved > seconds_between_saves or spent >= minutes * 60:
+            saved = now
+            save(out, {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "seconds": spent, "step": step})
+    bar.close()
+
+
+def arguments(description):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--scale", type=int, choices=(2, 4), required=True)
+    parser.add_argument("--rung", choices=BUDGETS, default="balanced")
+    parser.add_argument("--data", type=Path, required=True, help="packed data set (compress.pack)")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint, written and resumed from")
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int)
+    return parser
+
+
+def main():
+    parser = arguments(__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
+    parser.add_argument("--peak", type=float, default=2e-3, help="highest learning rate")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    net = Net(rung(args.scale, args.rung)).to(args.device, memory_format=torch.channels_last)
+    batches = Batches(args.data, args.scale, args.batch, args.side, args.seed, args.device)
+    train(net, batches, args.out, args.minutes, args.peak)
+
+
+if __name__ == "__main__":
+    main()
