@@ -1,0 +1,53 @@
+"""Sums the test cases in meson's testlog.json files and prints `N passed, N failed, N skipped`.
+
+TAP subtests and pytest's tests count each as one, any other program as one. Exits with 1 if any failed
+or a log is missing.
+
+SPDX-License-Identifier: LGPL-2.1-or-later
+"""
+import json
+import re
+import sys
+from collections import Counter
+
+TAP = re.compile(r'^(not )?ok\b(?:.*(# *(?:skip|todo)))?', re.IGNORECASE | re.MULTILINE)
+PYTEST = re.compile(r'^=+ (.*(?:passed|failed|skipped|errors?)\b.*) in [\d.]+s', re.MULTILINE)
+KIND = {'passed': 'passed', 'xpassed': 'failed', 'failed': 'failed', 'error': 'failed', 'errors': 'failed',
+        'skipped': 'skipped', 'xfailed': 'skipped'}
+
+
+def cases(test: dict) -> Counter:
+    """What one program of the log ran."""
+    count = Counter()
+    out = test.get('stdout', '')
+    for failed, excused in TAP.findall(out):
+        count['skipped' if excused else 'failed' if failed else 'passed'] += 1
+    if not count and (summary := PYTEST.findall(out)):
+        for number, word in re.findall(r'(\d+) (\w+)', summary[-1]):
+            if word in KIND:
+                count[KIND[word]] += int(number)
+    if test['result'] in ('OK', 'EXPECTEDFAIL'):
+        return count or Counter(passed=1)
+    if test['result'] == 'SKIP':
+        return count or Counter(skipped=1)
+    # A program can fail with all its cases fine: it crashed, leaked or ran out of time.
+    return count if count['failed'] else count + Counter(failed=1)
+
+
+def main(logs: list[str]) -> int:
+    total = Counter()
+    for log in logs:
+        try:
+            with open(log) as lines:
+                tests = [json.loads(line) for line in lines]
+        except OSError as error:
+            print(error)
+            tests = [{'result': 'ERROR'}]
+        for test in tests:
+            total += cases(test)
+    print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
+    return 1 if total['failed'] or not total['passed'] else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
