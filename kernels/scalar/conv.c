@@ -1,0 +1,185 @@
+/* Convolution, as dot products: the window of a pixel is made contiguous,
+ * [column][row][channel], so that gcc multiplies and adds eight or sixteen
+ * pairs of int16 in one instruction (pmaddwd).
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "kernels/scalar/common.h"
+
+enum {
+  IN_QUADS = 8,  /* worked on together */
+  OUT_QUADS = 8, /* for which the windows are kept */
+  PAD = 16, /* a window's length is rounded up to a multiple, with weights of
+               zero */
+  COLUMNS = 2 * (BLOCK - 1) + 3,
+  MAX_WINDOW = 9 * 4 * IN_QUADS,
+};
+
+/* Columns x0 - kernel / 2 and on of the rows that output row y needs, quads i0
+ * to i0 + n_quads - 1. */
+static void
+load_columns (int16_t *dst, const DssrTensor *in, const DssrConv *conv, int i0,
+    int n_quads, int x0, int n_columns, int y)
+{
+  const int kernel = conv->kernel, pixel = kernel * 4 * n_quads;
+  int input = 0;
+
+  while (i0 >= in[input].quads)
+    i0 -= in[input++].quads;
+
+  for (int i = 0; i < n_quads; i++, i0++) {
+    while (i0 == in[input].quads) {
+      input++;
+      i0 = 0;
+    }
+    const DssrTensor *t = &in[input];
+    for (int k = 0; k < kernel; k++) {
+      const int sy =
+          clamp (y * conv->stride + k - kernel / 2, 0, t->height - 1);
+      const uint8_t *src = tensor_row (t, i0, sy);
+      int16_t *d = dst + 4 * (k * n_quads + i);
+      for (int c = 0; c < n_columns; c++) {
+        const uint8_t *s =
+            src + 4 * clamp (x0 + c - kernel / 2, 0, t->width - 1);
+        for (int l = 0; l < 4; l++)
+          d[c * pixel + l] = s[l];
+      }
+    }
+  }
+}
+
+/* The weights of four output channels in the order of load_columns, each padded
+ * to `length`. */
+static void
+load_weights (int16_t *restrict dst, const DssrConv *conv, int out_quad, int i0,
+    int n_quads, int length)
+{
+  const int kernel = conv->kernel;
+
+  memset (dst, 0, 4 * length * sizeof *dst);
+  for (int o = 0; o < 4; o++) {
+    for (int ty = 0; ty < kernel; ty++) {
+      for (int tx = 0; tx < kernel; tx++) {
+        const int taps = kernel * kernel, tap = ty * kernel + tx;
+        const size_t quad =
+            ((size_t)(4 * out_quad + o) * taps + tap) * conv->in_quads + i0;
+        int16_t *d = dst + o * length + 4 * (tx * kernel + ty) * n_quads;
+        for (int i = 0; i < 4 * n_quads; i++)
+          d[i] = conv->weight[4 * quad + i];
+      }
+    }
+  }
+}
+
+/* acc[o][x] += the dot product of four output channels' weights and pixel x's
+ * window. */
+static void
+multiply (int32_t acc[4][BLOCK], const int16_t *weights, const int16_t *columns,
+    int step, int length, int n)
+{
+  const int16_t *w0 = weights, *w1 = w0 + length, *w2 = w1 + length,
+                *w3 = w2 + length;
+
+  for (int x = 0; x < n; x++) {
+    const int16_t *window = columns + x * step;
+    int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0;
+    for (int i = 0; i < (length & -PAD); i++) {
+      a0 += w0[i] * window[i];
+      a1 += w1[i] * window[i];
+      a2 += w2[i] * window[i];
+      a3 += w3[i] * window[i];
+    }
+    acc[0][x] += a0;
+    acc[1][x] += a1;
+    acc[2][x] += a2;
+    acc[3][x] += a3;
+  }
+}
+
+/* Requantises channel o and stores it. */
+static void
+requantise (
+    int16_t *restrict y, const int32_t *acc, const DssrConv *conv, int o)
+{
+  const int shift = conv->shift, round = round_of (shift);
+  const int lo = conv->wide ? INT16_MIN : 0;
+  const int hi = conv->wide ? INT16_MAX : conv->max;
+  const int zero = conv->wide ? 0 : conv->zero;
+  const int16_t mult = conv->mult[o];
+  const int16_t other = conv->act == DSSR_ACT_LEAKY  ? conv->mult_neg[o]
+                        : conv->act == DSSR_ACT_RELU ? 0
+                                                     : mult;
+
+  for (int x = 0; x < BLOCK; x++) {
+    const int16_t t = sat16 ((acc[x] + round) >> shift);
+    const int16_t p = mulhrs (t, mult), q = mulhrs (t, other);
+    y[x] = clamp ((p > q ? p : q) + zero, lo, hi);
+  }
+}
+
+static void
+store (const DssrTensor *out, int out_quad, bool wide,
+    const int16_t y[restrict 4][BLOCK], int x0, int n, int row)
+{
+  if (wide) {
+    int16_t *dst = (int16_t *)tensor_row (out, out_quad, row) + 4 * x0;
+    for (int x = 0; x < n; x++)
+      for (int o = 0; o < 4; o++)
+        dst[4 * x + o] = y[o][x];
+  } else {
+    uint8_t *dst = (uint8_t *)tensor_row (out, out_quad, row) + 4 * x0;
+    for (int x = 0; x < n; x++)
+      for (int o = 0; o < 4; o++)
+        dst[4 * x + o] = y[o][x];
+  }
+}
+
+/* One block of pixels of output quads o0 to o0 + n_out - 1. */
+static void
+conv_block (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv,
+    int o0, int n_out, int x0, int n, int y)
+{
+  int16_t columns[COLUMNS * 3 * 4 * IN_QUADS + PAD];
+  int16_t weights[4 * MAX_WINDOW];
+  int32_t acc[OUT_QUADS][4][BLOCK];
+  const int kernel = conv->kernel;
+  const int n_columns = conv->stride * (n - 1) + kernel;
+
+  for (int q = 0; q < n_out; q++)
+    for (int o = 0; o < 4; o++)
+      for (int x = 0; x < BLOCK; x++)
+        acc[q][o][x] = conv->bias[4 * (o0 + q) + o];
+
+  for (int i0 = 0; i0 < conv->in_quads; i0 += IN_QUADS) {
+    const int n_in = min_int (conv->in_quads - i0, IN_QUADS);
+    const int column = kernel * 4 * n_in;
+    const int length = (kernel * column + PAD - 1) & -PAD;
+
+    load_columns (columns, in, conv, i0, n_in, conv->stride * x0, n_columns, y);
+    memset (columns + n_columns * column, 0, PAD * sizeof *columns);
+    for (int q = 0; q < n_out; q++) {
+      load_weights (weights, conv, o0 + q, i0, n_in, length);
+      multiply (acc[q], weights, columns, conv->stride * column, length, n);
+    }
+  }
+
+  for (int q = 0; q < n_out; q++) {
+    int16_t result[4][BLOCK];
+    for (int o = 0; o < 4; o++)
+      requantise (result[o], acc[q][o], conv, 4 * (o0 + q) + o);
+    store (out, o0 + q, conv->wide, result, x0, n, y);
+  }
+}
+
+void
+DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
+    const DssrConv *conv, int y0, int y1)
+{
+  for (int y = y0; y < y1; y++)
+    for (int x0 = 0; x0 < out->width; x0 += BLOCK)
+      for (int o0 = 0; o0 < conv->out_quads; o0 += OUT_QUADS)
+        conv_block (out, in, conv, o0,
+            min_int (conv->out_quads - o0, OUT_QUADS), x0,
+            min_int (out->width - x0, BLOCK), y);
+}
