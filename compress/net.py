@@ -19,9 +19,12 @@ class Net(nn.Module):
         super().__init__()
         self.graph = graph
         self.convs = nn.ModuleDict()
+        self.levels = {}
         for stage in STAGES:
             table = graph.tensors(stage)
             for op in getattr(graph, stage):
+                assert op.out not in self.levels, f"two tensors are called {op.out}"
+                self.levels[op.out] = table[op.out].level
                 if op.op == "conv":
                     channels = sum(table[i].channels for i in op.inputs)
                     self.convs[op.out] = self._init(nn.Conv2d(channels, op.channels, op.kernel, op.stride), op)
@@ -37,7 +40,12 @@ class Net(nn.Module):
 
     def forward(self, window):
         """The enlarged centre frame of `window`, (batch, scale * height, scale * width), unclipped."""
+        return (self.base(window) + self.residual(window))[:, 0]
+
+    def residual(self, window):
+        """What the network adds to the base: (batch, 1, scale * height, scale * width)."""
         centre = window.shape[1] // 2
+        self.size = tuple(-(-s // self.graph.frame[0].unshuffle) for s in window.shape[2:])
         frames = [self.run("frame", {"luma": window[:, i : i + 1]}) for i in range(window.shape[1])]
         ref = {f"ref.{k}": v for k, v in frames[centre].items()}
         fuse = dict(ref)
@@ -45,17 +53,23 @@ class Net(nn.Module):
         for i, nbr in enumerate(neighbours):
             align = self.run("align", {**ref, **{f"nbr.{k}": v for k, v in nbr.items()}})
             fuse.update({f"nbr{i}.{k}": v for k, v in align.items()})
-        residual = self.run("fuse", fuse)["out"]
-        return (self.base(window[:, centre : centre + 1]) + residual)[:, 0]
+        return self.run("fuse", fuse)["out"]
 
-    def base(self, luma):
-        return bicubic(luma, self.graph.scale)
+    def base(self, window):
+        centre = window.shape[1] // 2
+        return bicubic(window[:, centre : centre + 1], self.graph.scale)
 
     def run(self, stage, given):
+        """Executes a stage on the tensors `given` by name; returns them and all that it computes."""
         values = dict(given)
         for op in getattr(self.graph, stage):
             values[op.out] = getattr(self, "op_" + op.op)(op, [values[i] for i in op.inputs])
         return values
+
+    def crop(self, op, x):
+        """Cuts an enlarged tensor to the size of its level, which is odd where the picture's is."""
+        height, width = (-(-s // 2 ** self.levels[op.out]) for s in self.size)
+        return x[..., :height, :width]
 
     def op_input(self, op, inputs):
         x = F.pixel_unshuffle(inputs[0], op.unshuffle) if op.unshuffle > 1 else inputs[0]
@@ -76,7 +90,7 @@ class Net(nn.Module):
         return inputs[0] + inputs[1]
 
     def op_up2(self, op, inputs):
-        return F.interpolate(inputs[0], scale_factor=2, mode="bilinear", align_corners=False)
+        return self.crop(op, F.interpolate(inputs[0], scale_factor=2, mode="bilinear", align_corners=False))
 
     def op_deform(self, op, inputs):
         feature, offsets = inputs

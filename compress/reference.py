@@ -43,3 +43,10 @@ def bicubic(luma, scale):
     """Fixed-point bicubic without its roundings: (B, 1, H, W) to (B, 1, scale * H, scale * W), any range."""
     y = _filter_rows(luma, scale)
     return _filter_rows(y.transpose(2, 3), scale).transpose(2, 3) / 128**2
+
+
+def bicubic_fixed(luma, scale):
+    """The contract's bicubic of 8-bit luma before its last rounding: int32 (B, H, W) to (B, scale * H, scale * W), 2^13
+    times the samples."""
+    y = (_filter_rows(luma.float().unsqueeze(1), scale).int() + 1) >> 1
+    return _filter_rows(y.float().transpose(2, 3), scale).transpose(2, 3).int()[:, 0]

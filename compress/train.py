@@ -36,8 +36,9 @@ def learning_rate(peak, done):
     return peak * min(1.0, done / 0.01 + 0.05) * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)) + 1e-3)
 
 
-def train(net, batches, out, minutes, peak, seconds_between_saves=120):
-    """Trains `net` in place by the clock; the checkpoint at `out` carries all that resuming needs."""
+def train(net, batches, args, seconds_between_saves=120):
+    """Trains `net` in place by the clock; the checkpoint args.out carries all that resuming needs."""
+    out, peak, minutes = args.out, args.peak, args.minutes
     optimiser = torch.optim.Adam(net.parameters(), lr=peak, betas=(0.9, 0.99))
     spent, step, average = 0.0, 0, None
     if out.exists():
@@ -66,18 +67,27 @@ def train(net, batches, out, minutes, peak, seconds_between_saves=120):
         bar.set_postfix_str(f"step {step}, loss {average:.5f}", refresh=False)
         if now - saved > seconds_between_saves or spent >= minutes * 60:
             saved = now
-            save(out, {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "seconds": spent, "step": step})
+            state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "seconds": spent, "step": step}
+            save(out, {**state, "scale": args.scale, "rung": args.rung})
     bar.close()
 
 
-def arguments(description):
+def load(file, kind=Net):
+    """(network, checkpoint) of a checkpoint file: a Net, or what `kind` makes of its graph."""
+    state = torch.load(file, map_location="cpu")
+    net = kind(rung(state["scale"], state["rung"]))
+    net.load_state_dict(state["net"], strict=False)
+    return net, state
+
+
+def arguments(description, peak):
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--scale", type=int, choices=(2, 4), required=True)
-    parser.add_argument("--rung", choices=BUDGETS, default="balanced")
     parser.add_argument("--data", type=Path, required=True, help="packed data set (compress.pack)")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, written and resumed from")
-    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
+    parser.add_argument("--peak", type=float, default=peak, help="highest learning rate")
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int)
@@ -85,14 +95,13 @@ def arguments(description):
 
 
 def main():
-    parser = arguments(__doc__.splitlines()[0])
-    parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
-    parser.add_argument("--peak", type=float, default=2e-3, help="highest learning rate")
+    parser = arguments(__doc__.splitlines()[0], peak=2e-3)
+    parser.add_argument("--scale", type=int, choices=(2, 4), required=True)
+    parser.add_argument("--rung", choices=BUDGETS, default="balanced")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     net = Net(rung(args.scale, args.rung)).to(args.device, memory_format=torch.channels_last)
-    batches = Batches(args.data, args.scale, args.batch, args.side, args.seed, args.device)
-    train(net, batches, args.out, args.minutes, args.peak)
+    train(net, Batches(args.data, args.scale, args.batch, args.side, args.seed, args.device), args)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,147 @@
+"""Writes a quantised network as a model file (docs/model-file.md).
+
+    python3 -m compress.export --checkpoint build/x4-int.pt --out models/landscape-x4-balanced.safetensors
+"""
+
+import argparse
+import json
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+from .graph import STAGES
+from .quant import QuantNet, Shape
+from .train import load
+
+INPUT = Shape(1, 1 / 255, 0)
+
+
+def padded(count):
+    return -(-count // 4) * 4
+
+
+def pack_bits(values, bits):
+    """Two's complement fields of `bits` bits, as a little-endian stream of bytes."""
+    fields = (values.reshape(-1, 1).astype(np.int64) >> np.arange(bits)) & 1
+    return np.packbits(fields.astype(np.uint8).reshape(-1), bitorder="little")
+
+
+class Exporter:
+    """Walks the graph as the network does, with scales and zero points in place of pictures."""
+
+    def __init__(self, net):
+        self.net, self.graph = net, net.graph
+        self.tensors, self.stages = {}, {}
+
+    def run(self):
+        frame = self._stage("frame", {"luma": INPUT})
+        named = {f"{p}.{k}": v for k, v in frame.items() for p in ("ref", "nbr")}
+        align = self._stage("align", named)
+        named.update({f"nbr{i}.{k}": v for k, v in align.items() for i in range(self.graph.window - 1)})
+        self._stage("fuse", named)
+        return self.stages, self.tensors
+
+    def _stage(self, stage, given):
+        known = dict(given)
+        self.stages[stage] = []
+        for op in getattr(self.graph, stage):
+            fields = {"op": op.op, "out": op.out, "in": list(op.inputs)}
+            inputs = [known[i] for i in op.inputs]
+            known[op.out] = getattr(self, "_" + op.op)(op, inputs, fields, f"{stage}.{op.out}")
+            self.stages[stage].append(fields)
+        return known
+
+    def _input(self, op, inputs, fields, name):
+        fields["unshuffle"] = op.unshuffle
+        return Shape(op.channels, INPUT.scale, INPUT.zero)
+
+    def _conv(self, op, inputs, fields, name):
+        p = self.net.conv_parameters(op, inputs)
+        fields.update(
+            channels=op.channels, kernel=op.kernel, stride=op.stride, act=op.act, bits=op.bits, shift=p["shift"],
+            wide=op.wide,
+        )
+        if not op.wide:
+            fields.update(zero=p["zero"], max=p["max"])
+        weight = p["weight"].detach().cpu().numpy().round().astype(np.int8)
+        rows, taps = padded(op.channels), op.kernel**2
+        blocks, first = [], 0
+        for i in inputs:
+            block = np.zeros((rows, taps, padded(i.channels)), np.int8)
+            part = weight[:, first : first + i.channels].reshape(op.channels, i.channels, taps)
+            block[: op.channels, :, : i.channels] = part.transpose(0, 2, 1)
+            blocks.append(block)
+            first += i.channels
+        dense = np.concatenate(blocks, 2)
+        self.tensors[f"{name}.weight"] = dense if op.bits == 8 else pack_bits(dense, op.bits)
+        for kind, dtype in (("bias", np.int32), ("mult", np.int16), ("mult_neg", np.int16)):
+            if kind != "mult_neg" or op.act == "leaky":
+                values = np.zeros(rows, dtype)
+                values[: op.channels] = p[kind].detach().cpu().numpy().round()
+                self.tensors[f"{name}.{kind}"] = values
+        return Shape(op.channels, p["scale"], p["zero"])
+
+    def _add(self, op, inputs, fields, name):
+        mult, scale, zero = self.net.add_parameters(op, *inputs)
+        fields.update(mult=mult, zero=zero, max=255)
+        return Shape(op.channels, scale, zero)
+
+    def _up2(self, op, inputs, fields, name):
+        return inputs[0]
+
+    def _deform(self, op, inputs, fields, name):
+        fields.update(kernel=op.kernel, groups=op.groups, limit=op.limit)
+        self.tensors[f"{name}.table"] = self._table()
+        return Shape(op.channels, inputs[0].scale, inputs[0].zero)
+
+    def _attention(self, op, inputs, fields, name):
+        a, b, value = inputs
+        fields["shift"], fields["mult"] = self.net.attention_parameters(a, b)
+        self.tensors[f"{name}.table"] = self._table()
+        return value
+
+    def _head(self, op, inputs, fields, name):
+        return inputs[0]
+
+    def _table(self):
+        return self.net.table.cpu().numpy().astype(np.uint8)
+
+
+def export(net, file, scene, rung_name, provenance):
+    """Writes `net` to `file`. `provenance` is a dictionary for people: training data, tools, measurements."""
+    stages, tensors = Exporter(net).run()
+    metadata = {
+        "dssr.version": "1",
+        "dssr.scale": str(net.graph.scale),
+        "dssr.window": str(net.graph.window),
+        "dssr.scene": scene,
+        "dssr.rung": rung_name,
+        "dssr.provenance": json.dumps(provenance),
+        "dssr.graph": json.dumps(stages),
+    }
+    save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, file, metadata)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", type=Path, required=True, help="written by compress.quantise")
+    parser.add_argument("--scene", choices=("landscape", "portrait"), default="landscape")
+    parser.add_argument("--provenance", type=Path, help="JSON file with what else is to be recorded")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    net, state = load(args.checkpoint, QuantNet)
+    provenance = {
+        "tools": f"dssr compress, PyTorch {torch.__version__}, Python {platform.python_version()}",
+        "training": {"seconds": round(state["seconds"]), "steps": state["step"]},
+    }
+    if args.provenance:
+        provenance.update(json.loads(args.provenance.read_text()))
+    export(net, args.out, args.scene, state["rung"], provenance)
+    print(f"{args.out}: {args.out.stat().st_size} bytes, {net.graph.macs():.0f} MACs per output pixel")
+
+
+if __name__ == "__main__":
+    main()

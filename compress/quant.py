@@ -1,0 +1,264 @@
+"""A graph in the integer contract (docs/integer-contract.md), for quantisation-aware training.
+
+Every operation computes the contract's integers exactly, and passes gradients as if it had
+not rounded (straight-through). What it computes is, to the byte, what the engine computes
+from the file that export.py writes.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from .net import LEAKY_SLOPE, Net, sample
+from .reference import bicubic_fixed
+
+OFFSET_SCALE = 1 / 16  # offsets in 1/16 pixel; logits of modulation and attention in the same steps
+RESIDUAL_SCALE = 1 / (64 * 255)
+WEIGHT_MAX = {8: 127, 6: 31, 4: 7}
+
+
+@dataclass
+class Quantised:
+    """Integers `q` held in floats (so that gradients pass); they stand for (q - zero) * scale."""
+
+    q: torch.Tensor
+    scale: float
+    zero: int = 0
+    max: int = 255
+
+
+def exactly(linear, exact):
+    """`exact` in the forward pass, the gradient of `linear` in the backward pass."""
+    return linear + (exact - linear).detach()
+
+
+def mulhrs(a, b):
+    return (a * b + 0x4000) >> 15
+
+
+def half(shift):
+    return 1 << (shift - 1) if shift else 0
+
+
+def sat16(x):
+    return x.clamp(-32768, 32767)
+
+
+def integers(x):
+    """The integers in a float tensor, as int32."""
+    return x.detach().round().to(torch.int32)
+
+
+def split_ratio(ratio, wanted):
+    """(shift, multiplier) with ratio = multiplier / 2^(15 + shift) and the largest multiplier near `wanted`."""
+    shift = max(0, min(24, math.floor(math.log2(wanted / ratio)) - 15))
+    return shift, ratio * 2 ** (15 + shift)
+
+
+def sigmoid_table():
+    """sigmoid((i - 128) / 16) in 1/256, 256 entries: the table of modulation and attention."""
+    x = (torch.arange(256) - 128) * OFFSET_SCALE
+    return (torch.sigmoid(x.double()) * 256).round().clamp(0, 255).to(torch.int32)
+
+
+class QuantNet(Net):
+    """`Net` with quantised weights and activations. Ranges of activations are buffers, set by `calibrate`."""
+
+    def __init__(self, graph):
+        super().__init__(graph)
+        self.table = sigmoid_table()
+        for stage in ("frame", "align", "fuse"):
+            for op in getattr(graph, stage):
+                if op.op in ("conv", "add") and not op.wide:
+                    self.register_buffer(f"range_{op.out}", torch.tensor([0.0, 1.0]))
+
+    @torch.no_grad()
+    def calibrate(self, windows, percentile=99.99):
+        """Sets the range of every activation from the floating-point network run over `windows`."""
+        seen = {}
+        network = Net(self.graph)
+        network.load_state_dict(self.state_dict(), strict=False)
+        network.run = lambda stage, given, run=network.run: self._observe(run(stage, given), seen, percentile)
+        for window in windows:
+            network(window)
+        for name, bounds in seen.items():
+            low, high = torch.tensor(bounds).T
+            getattr(self, f"range_{name}").copy_(torch.stack((low.min().clamp(max=0), high.max())))
+
+    def _observe(self, values, seen, percentile):
+        for name, value in values.items():
+            if hasattr(self, f"range_{name}"):
+                flat = value.flatten()
+                keep = max(1, round(flat.numel() * (1 - percentile / 100)))
+                low, high = flat.topk(keep, largest=False).values[-1], flat.topk(keep).values[-1]
+                seen.setdefault(name, []).append((low.item(), high.item()))
+        return values
+
+    def output_format(self, op):
+        """(scale, zero point) of an operation's output."""
+        low, high = getattr(self, f"range_{op.out}").tolist()
+        scale = max(high - low, 1e-6) / 255
+        return scale, min(255, round(-low / scale))
+
+    def forward(self, window):
+        """As Net, without the last rounding to 8 bits, so that it can be trained."""
+        return super().forward(window)
+
+    def picture(self, window):
+        """The element's output for 8-bit luma (batch, window, height, width), as int32."""
+        residual = integers(self.residual(window.float() / 255) / RESIDUAL_SCALE)
+        base = bicubic_fixed(window[:, window.shape[1] // 2].int(), self.graph.scale)
+        return ((base + (residual[:, 0] << 7) + half(13)) >> 13).clamp(0, 255)
+
+    def op_input(self, op, inputs):
+        return Quantised(torch.round(super().op_input(op, inputs) * 255), 1 / 255)
+
+    def conv_parameters(self, op, inputs):
+        """What the contract needs of a convolution: its integers and the ratio that they stand for.
+
+        Returns a dictionary: weight (O, I, k, k) and bias (O), integers in floats with gradients; mult, mult_neg
+        (int32), shift, ratio (float), zero, max, scale. `inputs` are Quantised or what has their scale and zero.
+        """
+        conv = self.convs[op.out]
+        counts = [i.channels for i in inputs]
+        device = conv.weight.device
+        in_scale = torch.cat([torch.full((n,), i.scale, device=device) for n, i in zip(counts, inputs)])
+        in_zero = torch.cat([torch.full((n,), float(i.zero), device=device) for n, i in zip(counts, inputs)])
+        weight = conv.weight * in_scale.view(1, -1, 1, 1)
+        scale = weight.detach().abs().amax((1, 2, 3)) / WEIGHT_MAX[op.bits]
+        scale = scale.clamp(min=max(scale.max().item() / (2 if op.wide else 8), 1e-12))
+        weight = weight / scale.view(-1, 1, 1, 1)
+        weight = exactly(weight, weight.round())
+        bias = conv.bias / scale
+        bias = exactly(bias, bias.round()) - (weight * in_zero.view(1, -1, 1, 1)).sum((1, 2, 3))
+        if op.wide:
+            out_scale, zero = (OFFSET_SCALE if op.out.startswith("offset") else RESIDUAL_SCALE), 0
+        else:
+            out_scale, zero = self.output_format(op)
+        ratio = scale / out_scale
+        shift, _ = split_ratio(ratio.max().item(), 32767 if op.wide else 8191)
+        mult = (ratio.double() * 2 ** (15 + shift)).round().clamp(max=32767).to(torch.int32)
+        mult_neg = (mult * LEAKY_SLOPE).round().to(torch.int32)
+        return dict(
+            weight=weight, bias=bias, mult=mult, mult_neg=mult_neg, shift=shift, ratio=ratio,
+            zero=zero, max=255, scale=out_scale,
+        )
+
+    def op_conv(self, op, inputs):
+        x = torch.cat([i.q for i in inputs], 1)
+        if op.kernel == 3:
+            x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        p = self.conv_parameters(op, [Shape(i.q.shape[1], i.scale, i.zero) for i in inputs])
+        acc = F.conv2d(x.contiguous(memory_format=torch.channels_last), p["weight"], p["bias"], op.stride)
+        linear = acc * p["ratio"].view(1, -1, 1, 1)
+        t = sat16((integers(acc) + half(p["shift"])) >> p["shift"])
+        exact = mulhrs(t, p["mult"].view(1, -1, 1, 1))
+        if op.act == "relu":
+            linear, exact = F.relu(linear), exact.clamp(min=0)
+        elif op.act == "leaky":
+            linear = F.leaky_relu(linear, LEAKY_SLOPE)
+            exact = torch.maximum(exact, mulhrs(t, p["mult_neg"].view(1, -1, 1, 1)))
+        if op.wide:
+            return Quantised(exactly(linear, sat16(exact).float()), p["scale"])
+        zero, top = p["zero"], p["max"]
+        linear = (linear + zero).clamp(0, top)
+        return Quantised(exactly(linear, (exact + zero).clamp(0, top).float()), p["scale"], zero, top)
+
+    def add_parameters(self, op, a, b):
+        """The contract's two multipliers, and scale and zero point of the sum."""
+        scale, zero = self.output_format(op)
+        widest = max(a.scale, b.scale) / 1.999
+        if scale < widest:
+            scale, zero = widest, min(255, round(zero * scale / widest))
+        mult = [min(32767, round(i.scale / scale * 16384)) for i in (a, b)]
+        return mult, scale, zero
+
+    def op_add(self, op, inputs):
+        a, b = inputs
+        mult, scale, zero = self.add_parameters(op, a, b)
+        linear = (a.q - a.zero) * (a.scale / scale) + (b.q - b.zero) * (b.scale / scale) + zero
+        total = sum(mulhrs((integers(i.q) - i.zero) << 6, m) for i, m in zip(inputs, mult))
+        exact = (zero + ((total + 16) >> 5)).clamp(0, 255)
+        return Quantised(exactly(linear.clamp(0, 255), exact.float()), scale, zero)
+
+    def op_up2(self, op, inputs):
+        (x,) = inputs
+        linear = F.interpolate(x.q, scale_factor=2, mode="bilinear", align_corners=False)
+        return Quantised(self.crop(op, exactly(linear, (linear + 0.5).floor())), x.scale, x.zero, x.max)
+
+    def op_deform(self, op, inputs):
+        feature, offsets = inputs
+        taps, limit = op.groups * op.kernel**2, op.limit
+        dy, dx, logits = offsets.q.split(taps, 1)
+        linear = sample(
+            feature.q - feature.zero,
+            dy.clamp(-limit, limit) * OFFSET_SCALE,
+            dx.clamp(-limit, limit) * OFFSET_SCALE,
+            op.groups, op.kernel,
+        ) * self.modulation(logits * OFFSET_SCALE, op) + feature.zero
+        value = sample_fixed(
+            integers(feature.q), integers(dy).clamp(-limit, limit), integers(dx).clamp(-limit, limit),
+            op.groups, op.kernel,
+        )
+        gate = self.lookup(integers(logits)).repeat_interleave(op.channels // taps, 1)
+        return self.gated(linear, value, gate, feature)
+
+    def lookup(self, logits):
+        return self.table.to(logits.device)[(logits + 128).clamp(0, 255).long()]
+
+    @staticmethod
+    def gated(linear, value, gate, like):
+        exact = like.zero + (((value - like.zero) * gate + 128) >> 8)
+        return Quantised(exactly(linear, exact.float()), like.scale, like.zero, like.max)
+
+    @staticmethod
+    def attention_parameters(a, b):
+        """Shift and multiplier that turn a dot product of embeddings into steps of the table."""
+        shift, mult = split_ratio(a.scale * b.scale / OFFSET_SCALE, 8191)
+        return shift, min(32767, round(mult))
+
+    def op_attention(self, op, inputs):
+        a, b, value = inputs
+        dot = ((a.q - a.zero) * (b.q - b.zero)).sum(1, keepdim=True)
+        linear = (value.q - value.zero) * torch.sigmoid(dot * (a.scale * b.scale)) + value.zero
+        shift, mult = self.attention_parameters(a, b)
+        t = sat16((integers(dot) + half(shift)) >> shift)
+        return self.gated(linear, integers(value.q), self.lookup(mulhrs(t, mult)), value)
+
+    def op_head(self, op, inputs):
+        return super().op_head(op, [inputs[0].q * inputs[0].scale])
+
+
+@dataclass
+class Shape:
+    """What a convolution must know of an input."""
+
+    channels: int
+    scale: float
+    zero: int
+
+
+def sample_fixed(feature, dy, dx, groups, kernel):
+    """`net.sample` in the contract: int32 features, offsets in 1/16 pixel, weights in 1/256."""
+    b, c, h, w = feature.shape
+    k = kernel * kernel
+    tap = torch.arange(k, device=feature.device)
+    ty, tx = tap // kernel - kernel // 2, tap % kernel - kernel // 2
+    ys = torch.arange(h, device=feature.device).view(1, 1, 1, h, 1)
+    xs = torch.arange(w, device=feature.device).view(1, 1, 1, 1, w)
+    py = dy.view(b, k, groups, h, w) + 16 * (ys + ty.view(1, k, 1, 1, 1))
+    px = dx.view(b, k, groups, h, w) + 16 * (xs + tx.view(1, k, 1, 1, 1))
+    iy, ix, fy, fx = py >> 4, px >> 4, py & 15, px & 15
+    flat = feature.reshape(b, 1, groups, c // groups, h * w).expand(b, k, groups, c // groups, h * w)
+
+    def pixel(y, x):
+        index = (y.clamp(0, h - 1) * w + x.clamp(0, w - 1)).long().view(b, k, groups, 1, h * w)
+        return flat.gather(4, index.expand_as(flat)).view(b, k, groups, c // groups, h, w)
+
+    total = sum(
+        pixel(iy + j, ix + i) * ((fx if i else 16 - fx) * (fy if j else 16 - fy)).unsqueeze(3)
+        for j in (0, 1) for i in (0, 1)
+    )
+    return ((total + 128) >> 8).reshape(b, k * c, h, w)
