@@ -1,0 +1,162 @@
+/* Which caps the element takes and what it makes of them.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "caps.h"
+
+#if G_BYTE_ORDER == G_LITTLE_ENDIAN
+#define DEEP_FORMATS "I420_10LE, P010_10LE, "
+#else
+#define DEEP_FORMATS ""
+#endif
+
+GstCaps *
+gst_dssr_caps_template (void)
+{
+  return gst_caps_from_string (GST_VIDEO_CAPS_MAKE (
+      "{ I420, YV12, NV12, NV21, Y42B, Y444, "
+      "GRAY8, " DEEP_FORMATS "RGBx, xRGB, BGRx, xBGR, RGB, BGR }"));
+}
+
+/* Sets `out` to `in` times `scale`; FALSE if nothing is left. */
+static gboolean
+enlarge (const GValue *in, gint scale, GValue *out)
+{
+  gint limit = G_MAXINT / scale;
+
+  if (G_VALUE_HOLDS_INT (in)) {
+    gint value = g_value_get_int (in);
+    g_value_init (out, G_TYPE_INT);
+    g_value_set_int (out, MIN (value, limit) * scale);
+    return value <= limit;
+  }
+  gint step = gst_value_get_int_range_step (in);
+  gint min = gst_value_get_int_range_min (in);
+  gint max = MIN (gst_value_get_int_range_max (in), limit / step * step);
+  g_value_init (out, min < max ? GST_TYPE_INT_RANGE : G_TYPE_INT);
+  if (min < max)
+    gst_value_set_int_range_step (out, min * scale, max * scale, step * scale);
+  else
+    g_value_set_int (out, max * scale);
+  return min <= max;
+}
+
+/* Sets `out` to what gives `in` when it is enlarged by `scale`. */
+static gboolean
+shrink (const GValue *in, gint scale, GValue *out)
+{
+  if (G_VALUE_HOLDS_INT (in)) {
+    gint value = g_value_get_int (in);
+    g_value_init (out, G_TYPE_INT);
+    g_value_set_int (out, value / scale);
+    return value % scale == 0;
+  }
+  gint min = (gst_value_get_int_range_min (in) - 1) / scale + 1;
+  gint max = gst_value_get_int_range_max (in) / scale;
+  g_value_init (out, min < max ? GST_TYPE_INT_RANGE : G_TYPE_INT);
+  if (min < max)
+    gst_value_set_int_range (out, min, max);
+  else
+    g_value_set_int (out, max);
+  return min <= max;
+}
+
+static gboolean
+resize (GstPadDirection direction, const GValue *in, gint scale, GValue *out)
+{
+  if (!GST_VALUE_HOLDS_LIST (in))
+    return direction == GST_PAD_SINK ? enlarge (in, scale, out)
+                                     : shrink (in, scale, out);
+  gst_value_list_init (out, gst_value_list_get_size (in));
+  for (guint i = 0; i < gst_value_list_get_size (in); i++) {
+    GValue item = G_VALUE_INIT;
+    if (resize (direction, gst_value_list_get_value (in, i), scale, &item))
+      gst_value_list_append_and_take_value (out, &item);
+    else
+      g_value_unset (&item);
+  }
+  return gst_value_list_get_size (out) > 0;
+}
+
+/* The structure with both sides resized, or NULL if none fits. */
+static GstStructure *
+resize_structure (
+    GstPadDirection direction, const GstStructure *structure, gint scale)
+{
+  static const gchar *const sides[] = {"width", "height"};
+  g_autoptr (GstStructure) result = gst_structure_copy (structure);
+
+  for (guint i = 0; i < G_N_ELEMENTS (sides); i++) {
+    const GValue *in = gst_structure_get_value (structure, sides[i]);
+    GValue out = G_VALUE_INIT;
+    if (!in)
+      continue;
+    gboolean fits = resize (direction, in, scale, &out);
+    gst_structure_take_value (result, sides[i], &out);
+    if (!fits)
+      return NULL;
+  }
+  return g_steal_pointer (&result);
+}
+
+GstCaps *
+gst_dssr_caps_transform (
+    GstPadDirection direction, const GstCaps *caps, gint scale)
+{
+  GstCaps *result = gst_caps_new_empty ();
+
+  for (gint s = 2; s <= 4; s += 2) {
+    if (scale != 0 && scale != s)
+      continue;
+    for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+      GstStructure *structure =
+          resize_structure (direction, gst_caps_get_structure (caps, i), s);
+      if (structure)
+        gst_caps_append_structure_full (result, structure,
+            gst_caps_features_copy (gst_caps_get_features (caps, i)));
+    }
+  }
+  return result;
+}
+
+static void
+set_if_missing (GstStructure *structure, const gchar *field, gchar *value)
+{
+  if (value && !gst_structure_has_field (structure, field))
+    gst_structure_set (structure, field, G_TYPE_STRING, value, NULL);
+  g_free (value);
+}
+
+/* Writes out what follows from the height if it is not there. */
+static void
+keep_colours (const GstCaps *caps, GstStructure *other)
+{
+  GstVideoInfo info;
+
+  if (!gst_video_info_from_caps (&info, caps) || !GST_VIDEO_INFO_IS_YUV (&info))
+    return;
+  set_if_missing (other, "colorimetry",
+      gst_video_colorimetry_to_string (&info.colorimetry));
+  if (GST_VIDEO_FORMAT_INFO_W_SUB (info.finfo, 1))
+    set_if_missing (other, "chroma-site",
+        gst_video_chroma_site_to_string (info.chroma_site));
+}
+
+GstCaps *
+gst_dssr_caps_fixate (
+    GstPadDirection direction, GstCaps *caps, GstCaps *othercaps)
+{
+  GstCaps *preferred = gst_dssr_caps_transform (direction, caps, 2);
+  GstCaps *fitting =
+      gst_caps_intersect_full (othercaps, preferred, GST_CAPS_INTERSECT_FIRST);
+
+  gst_caps_unref (preferred);
+  if (gst_caps_is_empty (fitting))
+    gst_caps_replace (&fitting, othercaps);
+  gst_caps_unref (othercaps);
+  fitting = gst_caps_fixate (fitting);
+  if (direction == GST_PAD_SINK) {
+    fitting = gst_caps_make_writable (fitting);
+    keep_colours (caps, gst_caps_get_structure (fitting, 0));
+  }
+  return fitting;
+}

@@ -1,0 +1,35 @@
+/* Enumerations of the element's properties.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib-object.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+  GST_DSSR_SCALE_AUTO = 0,
+  GST_DSSR_SCALE_2 = 2,
+  GST_DSSR_SCALE_4 = 4,
+} GstDssrScale;
+
+typedef enum {
+  GST_DSSR_SCENE_AUTO,
+  GST_DSSR_SCENE_LANDSCAPE,
+  GST_DSSR_SCENE_PORTRAIT,
+} GstDssrScene;
+
+#define GST_TYPE_DSSR_SCALE (gst_dssr_scale_get_type ())
+GType gst_dssr_scale_get_type (void);
+
+#define GST_TYPE_DSSR_SCENE (gst_dssr_scene_get_type ())
+GType gst_dssr_scene_get_type (void);
+
+/* Values are DssrBackend's. */
+#define GST_TYPE_DSSR_BACKEND (gst_dssr_backend_get_type ())
+GType gst_dssr_backend_get_type (void);
+
+/* "landscape" or "portrait", as in the names of model files. */
+const gchar *gst_dssr_scene_nick (GstDssrScene scene);
+
+G_END_DECLS

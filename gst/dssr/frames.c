@@ -1,0 +1,85 @@
+/* GStreamer's video frames as the engine's pictures.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "frames.h"
+
+static DssrChroma
+chroma_of (const GstVideoFormatInfo *format)
+{
+  if (GST_VIDEO_FORMAT_INFO_N_COMPONENTS (format) == 1)
+    return DSSR_CHROMA_NONE;
+  if (GST_VIDEO_FORMAT_INFO_H_SUB (format, 1))
+    return DSSR_CHROMA_420;
+  return GST_VIDEO_FORMAT_INFO_W_SUB (format, 1) ? DSSR_CHROMA_422
+                                                 : DSSR_CHROMA_444;
+}
+
+DssrFormat
+gst_dssr_frames_format (const GstVideoInfo *info)
+{
+  GstVideoChromaSite site = info->chroma_site;
+
+  /* MPEG-2's, which H.264 and later assume where nothing is said. */
+  if (site == GST_VIDEO_CHROMA_SITE_UNKNOWN)
+    site = GST_VIDEO_CHROMA_SITE_MPEG2;
+  return (DssrFormat){
+      .width = GST_VIDEO_INFO_WIDTH (info),
+      .height = GST_VIDEO_INFO_HEIGHT (info),
+      .depth = GST_VIDEO_INFO_COMP_DEPTH (info, 0),
+      .shift = GST_VIDEO_FORMAT_INFO_SHIFT (info->finfo, 0),
+      .chroma = chroma_of (info->finfo),
+      .cosited_x = (site & GST_VIDEO_CHROMA_SITE_H_COSITED) != 0,
+      .cosited_y = (site & GST_VIDEO_CHROMA_SITE_V_COSITED) != 0,
+  };
+}
+
+DssrPicture
+gst_dssr_frames_picture (const GstVideoFrame *video)
+{
+  DssrPicture picture = {0};
+
+  for (guint i = 0; i < GST_VIDEO_FRAME_N_COMPONENTS (video); i++)
+    picture.planes[i] = (DssrPlane){
+        .data = GST_VIDEO_FRAME_COMP_DATA (video, i),
+        .stride = GST_VIDEO_FRAME_COMP_STRIDE (video, i),
+        .step = GST_VIDEO_FRAME_COMP_PSTRIDE (video, i),
+    };
+  return picture;
+}
+
+gboolean
+gst_dssr_frames_map (GstVideoFrame *video, const GstVideoInfo *info,
+    GstBuffer *buffer, GstMapFlags flags)
+{
+  if (!gst_video_frame_map (video, info, buffer, flags))
+    return FALSE;
+  /* A GstVideoMeta may say another size than the caps. */
+  if (GST_VIDEO_FRAME_WIDTH (video) >= GST_VIDEO_INFO_WIDTH (info)
+      && GST_VIDEO_FRAME_HEIGHT (video) >= GST_VIDEO_INFO_HEIGHT (info)
+      && GST_VIDEO_FRAME_FORMAT (video) == GST_VIDEO_INFO_FORMAT (info))
+    return TRUE;
+  gst_video_frame_unmap (video);
+  return FALSE;
+}
+
+GstDssrFrame *
+gst_dssr_frame_new (
+    GstBuffer *buffer, GstBuffer *pixels, const GstVideoInfo *info)
+{
+  GstDssrFrame *frame = g_new (GstDssrFrame, 1);
+
+  if (!gst_dssr_frames_map (&frame->video, info, pixels, GST_MAP_READ)) {
+    g_free (frame);
+    return NULL;
+  }
+  frame->buffer = buffer;
+  return frame;
+}
+
+void
+gst_dssr_frame_free (GstDssrFrame *frame)
+{
+  gst_video_frame_unmap (&frame->video);
+  gst_buffer_unref (frame->buffer);
+  g_free (frame);
+}

@@ -1,0 +1,35 @@
+/* GStreamer's video frames as the engine's pictures.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "engine/dssr.h"
+
+G_BEGIN_DECLS
+
+/* A frame that the engine reads: the pixels stay mapped until it is freed. */
+typedef struct {
+  GstBuffer *buffer; /* as it came, for its times and metas */
+  GstVideoFrame video;
+} GstDssrFrame;
+
+/* `info` is of planar or half-planar YUV, or grey. */
+DssrFormat gst_dssr_frames_format (const GstVideoInfo *info);
+
+/* The planes of a mapped frame: luma, U, V whatever their order in memory. */
+DssrPicture gst_dssr_frames_picture (const GstVideoFrame *video);
+
+/* Maps `pixels` for reading; strides and offsets are those of its GstVideoMeta,
+ * else of `info`. Takes `buffer`, which is often the same; NULL, and `buffer`
+ * untouched, if it cannot be mapped or is smaller than `info` says. */
+GstDssrFrame *gst_dssr_frame_new (
+    GstBuffer *buffer, GstBuffer *pixels, const GstVideoInfo *info);
+void gst_dssr_frame_free (GstDssrFrame *frame);
+
+/* Maps a buffer; FALSE if it cannot be or is smaller than `info` says. */
+gboolean gst_dssr_frames_map (GstVideoFrame *video, const GstVideoInfo *info,
+    GstBuffer *buffer, GstMapFlags flags);
+
+G_END_DECLS

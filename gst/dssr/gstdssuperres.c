@@ -1,0 +1,391 @@
+/* The element: class, properties, events and state.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * SECTION:element-dssuperres
+ * @title: dssuperres
+ * @short_description: enlarges video two or four times with a neural network
+ *
+ * Enlarges video x2 or x4 with a compressed EDVR: a network that aligns the
+ * frame before and the frame after with the one it enlarges, so that detail
+ * comes from three frames. Luma goes through the network, chroma is enlarged by
+ * bicubic interpolation. The output is the same, to the byte, on every machine.
+ *
+ * A frame waits for the next one (#GstDssrSuperRes:lookahead), which is
+ * reported as latency; with `lookahead=0` none is added, at a small loss of
+ * quality. Frames that would come too late get the bicubic enlargement alone if
+ * #GstBaseTransform:qos is set; none is dropped.
+ *
+ * Interlaced video is refused; RGB without alpha is enlarged by way of YUV.
+ *
+ * ## Example launch lines
+ * |[
+ * gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! videoconvert !
+ * dssuperres ! videoconvert ! autovideosink
+ * ]| Plays a file twice as large.
+ * |[
+ * gst-launch-1.0 playbin uri=file:///tmp/in.mp4 video-filter="dssuperres
+ * scale=4"
+ * ]| Plays a file with sound, four times as large.
+ * |[
+ * gst-launch-1.0 v4l2src ! videoconvert ! dssuperres lookahead=0 ! videoconvert
+ * ! autovideosink
+ * ]| Enlarges a camera's picture with no added latency.
+ */
+#include "caps.h"
+#include "gstdssuperres.h"
+
+GST_DEBUG_CATEGORY (gst_dssr_debug);
+#define GST_CAT_DEFAULT gst_dssr_debug
+
+#define DEFAULT_LOOKAHEAD 1
+#define MAX_LOOKAHEAD 3
+#define MAX_THREADS 64
+
+enum {
+  PROP_SCALE = 1,
+  PROP_MODEL,
+  PROP_SCENE,
+  PROP_BACKEND,
+  PROP_LOOKAHEAD,
+  PROP_THREADS,
+  PROP_STATS,
+};
+
+G_DEFINE_FINAL_TYPE (
+    GstDssrSuperRes, gst_dssr_super_res, GST_TYPE_BASE_TRANSFORM)
+GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (dssuperres, "dssuperres", GST_RANK_NONE,
+    GST_TYPE_DSSR_SUPER_RES,
+    GST_DEBUG_CATEGORY_INIT (
+        gst_dssr_debug, "dssuperres", 0, "video super-resolution"))
+
+#define parent_class gst_dssr_super_res_parent_class
+
+static GstCaps *
+transform_caps (GstBaseTransform *trans, GstPadDirection direction,
+    GstCaps *caps, GstCaps *filter)
+{
+  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+
+  GST_OBJECT_LOCK (self);
+  gint scale = self->scale ? (gint)self->scale : self->model_scale;
+  GST_OBJECT_UNLOCK (self);
+
+  GstCaps *result = gst_dssr_caps_transform (direction, caps, scale);
+  if (filter) {
+    GstCaps *all = result;
+    result = gst_caps_intersect_full (filter, all, GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref (all);
+  }
+  GST_LOG_OBJECT (
+      self, "%" GST_PTR_FORMAT " gives %" GST_PTR_FORMAT, caps, result);
+  return result;
+}
+
+static GstCaps *
+fixate_caps (GstBaseTransform *trans, GstPadDirection direction, GstCaps *caps,
+    GstCaps *othercaps)
+{
+  return gst_dssr_caps_fixate (direction, caps, othercaps);
+}
+
+/* Rotation by a quarter turn swaps the sides that the viewer sees. */
+static void
+read_orientation (GstDssrSuperRes *self, GstEvent *event)
+{
+  GstTagList *tags;
+  g_autofree gchar *orientation = NULL;
+
+  gst_event_parse_tag (event, &tags);
+  if (gst_tag_list_get_string (tags, GST_TAG_IMAGE_ORIENTATION, &orientation))
+    self->rotated = g_str_has_suffix (orientation, "rotate-90")
+                    || g_str_has_suffix (orientation, "rotate-270");
+}
+
+static gboolean
+sink_event (GstBaseTransform *trans, GstEvent *event)
+{
+  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_STREAM_START:
+      gst_dssr_super_res_drain (self);
+      self->rotated = FALSE;
+      break;
+    case GST_EVENT_SEGMENT:
+      gst_dssr_super_res_drain (self);
+      gst_dssr_super_res_reset_qos (self);
+      self->last_pts = GST_CLOCK_TIME_NONE;
+      break;
+    /* set_caps drains when caps differ. */
+    case GST_EVENT_EOS:
+    case GST_EVENT_GAP:
+    case GST_EVENT_SEGMENT_DONE:
+      gst_dssr_super_res_drain (self);
+      break;
+    case GST_EVENT_FLUSH_STOP:
+      if (self->session)
+        dssr_session_reset (self->session);
+      gst_dssr_super_res_reset_qos (self);
+      self->last_pts = GST_CLOCK_TIME_NONE;
+      break;
+    case GST_EVENT_TAG:
+      read_orientation (self, event);
+      break;
+    default:
+      break;
+  }
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
+}
+
+static gboolean
+src_event (GstBaseTransform *trans, GstEvent *event)
+{
+  if (GST_EVENT_TYPE (event) == GST_EVENT_QOS)
+    gst_dssr_super_res_update_qos (GST_DSSR_SUPER_RES (trans), event);
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->src_event (trans, event);
+}
+
+static gboolean
+query (GstBaseTransform *trans, GstPadDirection direction, GstQuery *q)
+{
+  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+
+  if (GST_QUERY_TYPE (q) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)
+    return gst_dssr_super_res_add_latency (self, q);
+  /* Upstream wants its buffers back. */
+  if (GST_QUERY_TYPE (q) == GST_QUERY_DRAIN && direction == GST_PAD_SINK)
+    gst_dssr_super_res_drain (self);
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, q);
+}
+
+static gboolean
+start (GstBaseTransform *trans)
+{
+  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+
+  self->rotated = FALSE;
+  self->last_pts = GST_CLOCK_TIME_NONE;
+  gst_dssr_super_res_reset_qos (self);
+  GST_OBJECT_LOCK (self);
+  self->frames = self->base_frames = 0;
+  GST_OBJECT_UNLOCK (self);
+  return gst_dssr_super_res_open_model_file (self);
+}
+
+static gboolean
+stop (GstBaseTransform *trans)
+{
+  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+
+  gst_dssr_super_res_close_session (self);
+  gst_dssr_super_res_close_model (self);
+  GST_OBJECT_LOCK (self);
+  self->model_scale = 0;
+  self->latency = 0;
+  self->stats = (DssrStats){0};
+  GST_OBJECT_UNLOCK (self);
+  return TRUE;
+}
+
+static GstStructure *
+make_stats (GstDssrSuperRes *self)
+{
+  GST_OBJECT_LOCK (self);
+  GstStructure *stats = gst_structure_new ("application/x-dssr-stats", "model",
+      G_TYPE_STRING, self->model_path, "scene", G_TYPE_STRING,
+      gst_dssr_scene_nick (self->used_scene), "backend", G_TYPE_STRING,
+      self->stats.backend, "threads", G_TYPE_INT, self->stats.threads, "frames",
+      G_TYPE_UINT64, self->frames, "base-frames", G_TYPE_UINT64,
+      self->base_frames, "frame-time", G_TYPE_UINT64,
+      (guint64)(self->stats.frame_ms * GST_MSECOND), "mean-frame-time",
+      G_TYPE_UINT64, (guint64)(self->stats.mean_ms * GST_MSECOND), "latency",
+      G_TYPE_UINT64, self->latency, "memory", G_TYPE_UINT64,
+      (guint64)self->stats.memory, NULL);
+  GST_OBJECT_UNLOCK (self);
+  return stats;
+}
+
+static void
+set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (object);
+
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_SCALE:
+      self->scale = g_value_get_enum (value);
+      break;
+    case PROP_MODEL:
+      g_free (self->model_file);
+      self->model_file = g_value_dup_string (value);
+      if (self->model_file && !*self->model_file)
+        g_clear_pointer (&self->model_file, g_free);
+      break;
+    case PROP_SCENE:
+      self->scene = g_value_get_enum (value);
+      break;
+    case PROP_BACKEND:
+      self->backend = g_value_get_enum (value);
+      break;
+    case PROP_LOOKAHEAD:
+      self->lookahead = g_value_get_uint (value);
+      break;
+    case PROP_THREADS:
+      self->threads = g_value_get_uint (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+  if (id == PROP_SCALE)
+    gst_base_transform_reconfigure_src (GST_BASE_TRANSFORM (self));
+}
+
+static void
+get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (object);
+
+  if (id == PROP_STATS) {
+    g_value_take_boxed (value, make_stats (self));
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+    case PROP_SCALE:
+      g_value_set_enum (value, self->scale);
+      break;
+    case PROP_MODEL:
+      g_value_set_string (value, self->model_file);
+      break;
+    case PROP_SCENE:
+      g_value_set_enum (value, self->scene);
+      break;
+    case PROP_BACKEND:
+      g_value_set_enum (value, self->backend);
+      break;
+    case PROP_LOOKAHEAD:
+      g_value_set_uint (value, self->lookahead);
+      break;
+    case PROP_THREADS:
+      g_value_set_uint (value, self->threads);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+finalize (GObject *object)
+{
+  g_free (GST_DSSR_SUPER_RES (object)->model_file);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass *klass)
+{
+  GParamFlags ready =
+      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+  GParamFlags playing =
+      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
+
+  g_object_class_install_property (klass, PROP_SCALE,
+      g_param_spec_enum ("scale", "Scale", "How many times wider and higher",
+          GST_TYPE_DSSR_SCALE, GST_DSSR_SCALE_AUTO, playing));
+  g_object_class_install_property (klass, PROP_MODEL,
+      g_param_spec_string ("model", "Model",
+          "Model file; unset: the shipped one for scale and scene, in "
+          "$DSSR_MODEL_DIR or where dssr is installed",
+          NULL, ready));
+  g_object_class_install_property (klass, PROP_SCENE,
+      g_param_spec_enum ("scene", "Scene",
+          "What the picture shows, which chooses among the shipped models",
+          GST_TYPE_DSSR_SCENE, GST_DSSR_SCENE_AUTO, playing));
+  g_object_class_install_property (klass, PROP_BACKEND,
+      g_param_spec_enum ("backend", "Backend",
+          "What computes; all give the same bytes", GST_TYPE_DSSR_BACKEND,
+          DSSR_BACKEND_AUTO, ready));
+  g_object_class_install_property (klass, PROP_LOOKAHEAD,
+      g_param_spec_uint ("lookahead", "Look-ahead",
+          "Frames that a frame waits for, at most half of the model's window "
+          "(0: no added latency)",
+          0, MAX_LOOKAHEAD, DEFAULT_LOOKAHEAD, ready));
+  g_object_class_install_property (klass, PROP_THREADS,
+      g_param_spec_uint ("threads", "Threads",
+          "Threads that compute (0: one for each core)", 0, MAX_THREADS, 0,
+          ready));
+  /**
+   * GstDssrSuperRes:stats:
+   *
+   * * `model` (string): path of the model in use
+   * * `scene` (string): `landscape` or `portrait`
+   * * `backend` (string): name of the kernels in use
+   * * `threads` (int)
+   * * `frames` (uint64): frames written since the start
+   * * `base-frames` (uint64): those of them that were late and got the bicubic
+   *   enlargement alone
+   * * `frame-time`, `mean-frame-time` (uint64): nanoseconds of computing, of
+   * the last frame and of all since caps were set
+   * * `latency` (uint64): nanoseconds that look-ahead adds
+   * * `memory` (uint64): bytes that the engine allocated
+   */
+  g_object_class_install_property (klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+          "Model, backend, counters and times", GST_TYPE_STRUCTURE,
+          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
+static void
+gst_dssr_super_res_class_init (GstDssrSuperResClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseTransformClass *trans_class = GST_BASE_TRANSFORM_CLASS (klass);
+  g_autoptr (GstCaps) caps = gst_dssr_caps_template ();
+
+  object_class->set_property = set_property;
+  object_class->get_property = get_property;
+  object_class->finalize = finalize;
+  install_properties (object_class);
+
+  gst_element_class_add_pad_template (element_class,
+      gst_pad_template_new ("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
+  gst_element_class_add_pad_template (element_class,
+      gst_pad_template_new ("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
+  gst_element_class_set_static_metadata (element_class,
+      "Video super-resolution", "Filter/Effect/Converter/Video/Scaler",
+      "Enlarges video two or four times with a multi-frame neural network",
+      "The dssr developers");
+  gst_type_mark_as_plugin_api (GST_TYPE_DSSR_SCALE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_DSSR_SCENE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_DSSR_BACKEND, 0);
+
+  trans_class->transform_caps = transform_caps;
+  trans_class->fixate_caps = fixate_caps;
+  trans_class->set_caps = gst_dssr_super_res_set_caps;
+  trans_class->get_unit_size = gst_dssr_super_res_get_unit_size;
+  trans_class->propose_allocation = gst_dssr_super_res_propose_allocation;
+  trans_class->decide_allocation = gst_dssr_super_res_decide_allocation;
+  trans_class->transform_meta = gst_dssr_super_res_transform_meta;
+  trans_class->submit_input_buffer = gst_dssr_super_res_submit_input_buffer;
+  trans_class->generate_output = gst_dssr_super_res_generate_output;
+  trans_class->transform = gst_dssr_super_res_transform;
+  trans_class->sink_event = sink_event;
+  trans_class->src_event = src_event;
+  trans_class->query = query;
+  trans_class->start = start;
+  trans_class->stop = stop;
+}
+
+static void
+gst_dssr_super_res_init (GstDssrSuperRes *self)
+{
+  self->lookahead = DEFAULT_LOOKAHEAD;
+  gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
+}

@@ -1,0 +1,102 @@
+/* The element's instance, shared by its files, and nobody else.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gst/base/gstbasetransform.h>
+#include <gst/video/video.h>
+
+#include "engine/dssr.h"
+#include "enums.h"
+#include "rgb.h"
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_DSSR_SUPER_RES (gst_dssr_super_res_get_type ())
+G_DECLARE_FINAL_TYPE (
+    GstDssrSuperRes, gst_dssr_super_res, GST, DSSR_SUPER_RES, GstBaseTransform)
+GST_ELEMENT_REGISTER_DECLARE (dssuperres)
+
+GST_DEBUG_CATEGORY_EXTERN (gst_dssr_debug);
+
+struct _GstDssrSuperRes {
+  GstBaseTransform parent;
+
+  /* Properties. Under the object lock. */
+  GstDssrScale scale;
+  gchar *model_file; /* NULL: a shipped one */
+  GstDssrScene scene;
+  DssrBackend backend;
+  guint lookahead;
+  guint threads;
+
+  /* What queries, events and properties ask for from other threads. Under the
+   * object lock. */
+  gint model_scale; /* of model_file, once it is open; else 0 */
+  GstClockTime latency;
+  GstClockTime earliest_time; /* running time; frames before it are late */
+  gdouble proportion;
+  DssrStats stats;
+  guint64 frames, base_frames; /* since the start; the latter are among them */
+  GstDssrScene used_scene;
+  gchar *model_path; /* of `model` */
+
+  /* The streaming thread's. */
+  GstVideoInfo in_info, out_info;
+  gboolean rotated; /* by the orientation tag: width and height swap */
+  DssrModel *model;
+  DssrSession *session;
+  GstDssrRgb *rgb; /* NULL unless the format is RGB */
+  GstClockTime frame_duration;
+  GstClockTime last_pts;
+};
+
+/* ---- setup.c: model and session ---- */
+
+/* Opens the file of the `model` property, if there is one. FALSE: an error was
+ * posted. */
+gboolean gst_dssr_super_res_open_model_file (GstDssrSuperRes *self);
+gboolean gst_dssr_super_res_set_caps (
+    GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps);
+/* Brings the model in line with scene and orientation, between two frames.
+ * FALSE: an error was posted. */
+gboolean gst_dssr_super_res_update_model (GstDssrSuperRes *self);
+void gst_dssr_super_res_close_session (GstDssrSuperRes *self);
+void gst_dssr_super_res_close_model (GstDssrSuperRes *self);
+
+/* ---- stream.c: from buffer to buffer ---- */
+
+GstFlowReturn gst_dssr_super_res_submit_input_buffer (
+    GstBaseTransform *trans, gboolean is_discont, GstBuffer *buffer);
+GstFlowReturn gst_dssr_super_res_generate_output (
+    GstBaseTransform *trans, GstBuffer **outbuf);
+GstFlowReturn gst_dssr_super_res_transform (
+    GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf);
+/* Pushes the frames that wait for a later one, and forgets the history. */
+GstFlowReturn gst_dssr_super_res_drain (GstDssrSuperRes *self);
+
+/* ---- timing.c: latency and quality of service ---- */
+
+/* Recomputes the latency, and posts a message if it changed. */
+void gst_dssr_super_res_update_latency (GstDssrSuperRes *self);
+/* Learns the duration of a frame from timestamps where caps do not say it. */
+void gst_dssr_super_res_observe (GstDssrSuperRes *self, GstBuffer *buffer);
+gboolean gst_dssr_super_res_add_latency (
+    GstDssrSuperRes *self, GstQuery *query);
+void gst_dssr_super_res_reset_qos (GstDssrSuperRes *self);
+void gst_dssr_super_res_update_qos (GstDssrSuperRes *self, GstEvent *event);
+/* Is the buffer late already? If so, a QoS message was posted. */
+gboolean gst_dssr_super_res_is_late (GstDssrSuperRes *self, GstBuffer *buffer);
+
+/* ---- allocation.c: pools, sizes and metas ---- */
+
+gboolean gst_dssr_super_res_get_unit_size (
+    GstBaseTransform *trans, GstCaps *caps, gsize *size);
+gboolean gst_dssr_super_res_propose_allocation (
+    GstBaseTransform *trans, GstQuery *decide_query, GstQuery *query);
+gboolean gst_dssr_super_res_decide_allocation (
+    GstBaseTransform *trans, GstQuery *query);
+gboolean gst_dssr_super_res_transform_meta (GstBaseTransform *trans,
+    GstBuffer *outbuf, GstMeta *meta, GstBuffer *inbuf);
+
+G_END_DECLS

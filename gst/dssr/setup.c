@@ -1,0 +1,257 @@
+/* Model and session: what caps and properties make of them.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "frames.h"
+#include "gstdssuperres.h"
+#include "models.h"
+
+#define GST_CAT_DEFAULT gst_dssr_debug
+
+void
+gst_dssr_super_res_close_session (GstDssrSuperRes *self)
+{
+  g_clear_pointer (&self->session, dssr_session_free);
+  g_clear_pointer (&self->rgb, gst_dssr_rgb_free);
+}
+
+/* Takes both; remembers the path for `stats`. */
+static void
+set_model (GstDssrSuperRes *self, DssrModel *model, gchar *path)
+{
+  g_clear_pointer (&self->model, dssr_model_unref);
+  self->model = model;
+  GST_OBJECT_LOCK (self);
+  g_free (self->model_path);
+  self->model_path = path;
+  GST_OBJECT_UNLOCK (self);
+}
+
+void
+gst_dssr_super_res_close_model (GstDssrSuperRes *self)
+{
+  set_model (self, NULL, NULL);
+}
+
+/* Opens a model, or posts an error that says what to do. */
+static DssrModel *
+open_model (GstDssrSuperRes *self, const gchar *path)
+{
+  g_autoptr (GError) error = NULL;
+  DssrModel *model = dssr_model_open (path, &error);
+
+  if (model)
+    GST_INFO_OBJECT (self, "model %s", path);
+  else if (g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
+        ("There is no model file \"%s\". Set the property \"model\" to a model "
+         "file, or the environment variable DSSR_MODEL_DIR to the folder that "
+         "has the models.",
+            path),
+        ("%s", error->message));
+  else
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("The model file \"%s\" cannot be used: %s. Set the property \"model\" "
+         "to another file; \"dssr-model check FILE\" tells which are good.",
+            path, error->message),
+        (NULL));
+  return model;
+}
+
+gboolean
+gst_dssr_super_res_open_model_file (GstDssrSuperRes *self)
+{
+  GST_OBJECT_LOCK (self);
+  gchar *path = g_strdup (self->model_file);
+  gint scale = self->scale;
+  GST_OBJECT_UNLOCK (self);
+
+  if (!path)
+    return TRUE;
+  DssrModel *model = open_model (self, path);
+  if (!model) {
+    g_free (path);
+    return FALSE;
+  }
+  set_model (self, model, path);
+
+  gint model_scale = dssr_model_get_scale (model);
+  GST_OBJECT_LOCK (self);
+  self->model_scale = model_scale;
+  GST_OBJECT_UNLOCK (self);
+  if (scale == 0 || scale == model_scale)
+    return TRUE;
+  GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+      ("The model \"%s\" enlarges %d times, not %d times. Set the property "
+       "\"scale\" to %d, or \"model\" to another file.",
+          path, model_scale, scale, model_scale),
+      (NULL));
+  return FALSE;
+}
+
+/* The scene that property and orientation ask for. */
+static GstDssrScene
+choose_scene (GstDssrSuperRes *self)
+{
+  GST_OBJECT_LOCK (self);
+  GstDssrScene scene = self->scene;
+  GST_OBJECT_UNLOCK (self);
+
+  if (scene != GST_DSSR_SCENE_AUTO)
+    return scene;
+  const GstVideoInfo *info = &self->in_info;
+  gint64 width = (gint64)info->width * info->par_n;
+  gint64 height = (gint64)info->height * info->par_d;
+  gboolean portrait = self->rotated ? width > height : height > width;
+  return portrait ? GST_DSSR_SCENE_PORTRAIT : GST_DSSR_SCENE_LANDSCAPE;
+}
+
+gboolean
+gst_dssr_super_res_update_model (GstDssrSuperRes *self)
+{
+  GstDssrScene scene = choose_scene (self);
+  gint scale = self->out_info.width / self->in_info.width;
+
+  GST_OBJECT_LOCK (self);
+  gboolean shipped = self->model_file == NULL;
+  gboolean same = self->session && scene == self->used_scene;
+  self->used_scene = scene;
+  GST_OBJECT_UNLOCK (self);
+  if (!shipped || same)
+    return TRUE;
+
+  g_autofree gchar *path = gst_dssr_models_path (scene, scale);
+  if (g_strcmp0 (path, self->model_path) == 0)
+    return TRUE;
+
+  DssrModel *model = open_model (self, path);
+  if (!model)
+    return FALSE;
+  if (dssr_model_get_scale (model) != scale) {
+    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
+        ("The model file \"%s\" enlarges %d times, not %d times as its name "
+         "says. Install the models again.",
+            path, dssr_model_get_scale (model), scale),
+        (NULL));
+    dssr_model_unref (model);
+    return FALSE;
+  }
+  set_model (self, model, g_steal_pointer (&path));
+
+  g_autoptr (GError) error = NULL;
+  if (!self->session
+      || dssr_session_switch_model (self->session, model, &error))
+    return TRUE;
+  GST_ELEMENT_ERROR (self, LIBRARY, SETTINGS,
+      ("Cannot switch to the model \"%s\": %s.", self->model_path,
+          error->message),
+      (NULL));
+  return FALSE;
+}
+
+/* The session for the current caps; without Vulkan, where it was asked for, on
+ * the CPU with a warning. */
+static DssrSession *
+make_session (GstDssrSuperRes *self, const GstVideoInfo *info)
+{
+  DssrSessionConfig config = DSSR_SESSION_CONFIG_INIT;
+  g_autoptr (GError) error = NULL;
+
+  config.format = gst_dssr_frames_format (info);
+  GST_OBJECT_LOCK (self);
+  config.backend = self->backend;
+  config.threads = self->threads;
+  config.lookahead = self->lookahead;
+  GST_OBJECT_UNLOCK (self);
+
+  DssrSession *session = dssr_session_new (self->model, &config, &error);
+  if (!session && config.backend == DSSR_BACKEND_VULKAN
+      && g_error_matches (error, DSSR_ERROR, DSSR_ERROR_BACKEND)) {
+    GST_ELEMENT_WARNING (self, RESOURCE, NOT_FOUND,
+        ("Vulkan cannot be used here (%s): the CPU is used instead.",
+            error->message),
+        (NULL));
+    g_clear_error (&error);
+    config.backend = DSSR_BACKEND_CPU;
+    session = dssr_session_new (self->model, &config, &error);
+  }
+  if (!session)
+    GST_ELEMENT_ERROR (self, LIBRARY, SETTINGS,
+        ("Cannot enlarge %dx%d: %s.", info->width, info->height,
+            error->message),
+        (NULL));
+  return session;
+}
+
+/* Refuses what caps allow and the element does not, and says why. */
+static gboolean
+check_caps (
+    GstDssrSuperRes *self, const GstVideoInfo *in, const GstVideoInfo *out)
+{
+  if (GST_VIDEO_INFO_IS_INTERLACED (in)) {
+    GST_ELEMENT_ERROR (self, STREAM, WRONG_TYPE,
+        ("Interlaced video cannot be enlarged: deinterlace first, with the "
+         "element \"deinterlace\" before this one."),
+        ("interlace-mode is %s", gst_video_interlace_mode_to_string (
+                                     GST_VIDEO_INFO_INTERLACE_MODE (in))));
+    return FALSE;
+  }
+  if (out->width > DSSR_MAX_SIDE || out->height > DSSR_MAX_SIDE) {
+    GST_ELEMENT_ERROR (self, STREAM, WRONG_TYPE,
+        ("%dx%d would become %dx%d, and %dx%d is the limit: use a smaller "
+         "scale or a smaller picture.",
+            in->width, in->height, out->width, out->height, DSSR_MAX_SIDE,
+            DSSR_MAX_SIDE),
+        (NULL));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+gst_dssr_super_res_set_caps (
+    GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
+{
+  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstVideoInfo in, out;
+  guint threads;
+
+  gst_dssr_super_res_drain (self);
+  gst_dssr_super_res_close_session (self);
+  if (!gst_video_info_from_caps (&in, incaps)
+      || !gst_video_info_from_caps (&out, outcaps)) {
+    GST_ERROR_OBJECT (self, "not video: %" GST_PTR_FORMAT, incaps);
+    return FALSE;
+  }
+  if (!check_caps (self, &in, &out))
+    return FALSE;
+  self->in_info = in;
+  self->out_info = out;
+  if (!gst_dssr_super_res_update_model (self))
+    return FALSE;
+
+  const GstVideoInfo *info = &self->in_info;
+  if (GST_VIDEO_INFO_IS_RGB (&in)) {
+    GST_OBJECT_LOCK (self);
+    threads = self->threads;
+    GST_OBJECT_UNLOCK (self);
+    self->rgb = gst_dssr_rgb_new (&in, &out, threads);
+    if (!self->rgb) {
+      GST_ELEMENT_ERROR (self, CORE, FAILED,
+          ("Cannot convert %s to YUV.", GST_VIDEO_INFO_NAME (&in)), (NULL));
+      return FALSE;
+    }
+    info = gst_dssr_rgb_get_info (self->rgb);
+  }
+  self->session = make_session (self, info);
+  if (!self->session)
+    return FALSE;
+
+  GST_OBJECT_LOCK (self);
+  dssr_session_get_stats (self->session, &self->stats);
+  GST_OBJECT_UNLOCK (self);
+  self->frame_duration =
+      in.fps_n > 0 ? gst_util_uint64_scale_int (GST_SECOND, in.fps_d, in.fps_n)
+                   : 0;
+  gst_dssr_super_res_update_latency (self);
+  return TRUE;
+}
