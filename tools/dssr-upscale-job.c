@@ -1,0 +1,337 @@
+/* dssr-upscale: the pipeline.
+ *
+ *   filesrc - parsebin - multiqueue - [decode, enlarge, encode] - mux -
+ * filesink audio   \_ [as it is, or encoded anew] _/
+ *
+ * Compressed streams pass through one multiqueue, whose queues grow while
+ * another is empty: a muxer that waits for one stream cannot stop the file's
+ * reader.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dssr-upscale.h"
+
+struct _UpscaleJob {
+  const UpscaleOptions *options;
+  GstElement *pipeline, *queues, *mux, *video;
+  int stopping; /* atomic */
+  GMutex lock;
+  UpscaleState state; /* under the lock */
+  GstPad *source;     /* the video as parsebin gives it; under the lock */
+};
+
+static void
+post_error (UpscaleJob *job, GError *error)
+{
+  gst_element_post_message (job->pipeline,
+      gst_message_new_error (GST_OBJECT (job->pipeline), error, NULL));
+  g_error_free (error);
+}
+
+/* ---- What passes ---- */
+
+static GstPadProbeReturn
+count_packet (GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  UpscaleJob *job = data;
+  g_mutex_lock (&job->lock);
+  job->state.packets++;
+  g_mutex_unlock (&job->lock);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Where the buffer ends in the time of the file. */
+static GstClockTime
+buffer_end (GstPad *pad, GstBuffer *buffer)
+{
+  g_autoptr (GstEvent) event =
+      gst_pad_get_sticky_event (pad, GST_EVENT_SEGMENT, 0);
+  if (!event || !GST_BUFFER_PTS_IS_VALID (buffer))
+    return GST_CLOCK_TIME_NONE;
+  const GstSegment *segment;
+  gst_event_parse_segment (event, &segment);
+  GstClockTime end = GST_BUFFER_PTS (buffer);
+  if (GST_BUFFER_DURATION_IS_VALID (buffer))
+    end += GST_BUFFER_DURATION (buffer);
+  return gst_segment_to_stream_time (segment, GST_FORMAT_TIME, end);
+}
+
+static void
+note_end (UpscaleJob *job, GstClockTime end)
+{
+  if (GST_CLOCK_TIME_IS_VALID (end))
+    job->state.end = MAX (job->state.end, end);
+}
+
+static GstPadProbeReturn
+pass_until_stopped (GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  UpscaleJob *job = data;
+  if (g_atomic_int_get (&job->stopping))
+    return GST_PAD_PROBE_DROP;
+  GstClockTime end = buffer_end (pad, GST_PAD_PROBE_INFO_BUFFER (info));
+  g_mutex_lock (&job->lock);
+  note_end (job, end);
+  g_mutex_unlock (&job->lock);
+  return GST_PAD_PROBE_OK;
+}
+
+static GstPadProbeReturn
+count_frame (GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  UpscaleJob *job = data;
+  GstClockTime end = buffer_end (pad, GST_PAD_PROBE_INFO_BUFFER (info));
+  g_mutex_lock (&job->lock);
+  job->state.frames++;
+  note_end (job, end);
+  if (GST_CLOCK_TIME_IS_VALID (end))
+    job->state.position = end;
+  g_mutex_unlock (&job->lock);
+  return GST_PAD_PROBE_OK;
+}
+
+static void
+add_probe (GstElement *element, const char *name, GstPadProbeCallback callback,
+    UpscaleJob *job)
+{
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (element, name);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, callback, job, NULL);
+}
+
+/* ---- Streams of the input ---- */
+
+/* A way through the multiqueue; returns its far end. */
+static GstPad *
+pass_queue (UpscaleJob *job, GstPad *pad)
+{
+  g_autoptr (GstPad) in =
+      gst_element_request_pad_simple (job->queues, "sink_%u");
+  g_autofree char *out =
+      g_strdup_printf ("src_%s", GST_PAD_NAME (in) + strlen ("sink_"));
+  gst_pad_link (pad, in);
+  return gst_element_get_static_pad (job->queues, out);
+}
+
+static gboolean
+mux_takes (GstElement *mux, const GstCaps *caps)
+{
+  for (GList *item = gst_element_get_pad_template_list (mux); item;
+       item = item->next) {
+    GstPadTemplate *template = item->data;
+    g_autoptr (GstCaps) taken = gst_pad_template_get_caps (template);
+    if (GST_PAD_TEMPLATE_DIRECTION (template) == GST_PAD_SINK
+        && gst_caps_can_intersect (taken, caps))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* What stands between the audio of the input and the muxer: nothing, a parser
+ * that packs AAC anew, or a decoder and an encoder. */
+static gboolean
+make_audio (
+    UpscaleJob *job, const GstCaps *caps, GstElement **bin, GError **error)
+{
+  *bin = NULL;
+  if (mux_takes (job->mux, caps))
+    return TRUE;
+  g_autoptr (GstCaps) aac = gst_caps_from_string ("audio/mpeg, mpegversion=4");
+  g_autoptr (GstCaps) raw_aac =
+      gst_caps_from_string ("audio/mpeg, mpegversion=4, stream-format=raw");
+  if (gst_caps_can_intersect (aac, caps) && mux_takes (job->mux, raw_aac)) {
+    *bin = gst_parse_bin_from_description ("aacparse", TRUE, error);
+    return *bin != NULL;
+  }
+  const char *encoder =
+      upscale_format_audio_encoder (job->options->output, error);
+  if (!encoder)
+    return FALSE;
+  g_autofree char *launch = g_strdup_printf (
+      "decodebin caps=audio/x-raw ! audioconvert ! audioresample ! %s",
+      encoder);
+  *bin = gst_parse_bin_from_description (launch, TRUE, error);
+  return *bin != NULL;
+}
+
+static void
+add_audio (UpscaleJob *job, GstPad *pad, GstCaps *caps)
+{
+  GError *error = NULL;
+  GstElement *bin;
+  if (!make_audio (job, caps, &bin, &error)) {
+    post_error (job, error);
+    return;
+  }
+  g_autoptr (GstPad) end = pass_queue (job, pad);
+  if (bin) {
+    gst_bin_add (GST_BIN (job->pipeline), bin);
+    g_autoptr (GstPad) sink = gst_element_get_static_pad (bin, "sink");
+    gst_pad_link (end, sink);
+    gst_object_unref (end);
+    end = gst_element_get_static_pad (bin, "src");
+  }
+  g_autoptr (GstPad) muxed =
+      gst_element_get_compatible_pad (job->mux, end, bin ? NULL : caps);
+  if (!muxed || gst_pad_link (end, muxed) != GST_PAD_LINK_OK) {
+    post_error (job, g_error_new (UPSCALE_ERROR, 0,
+                         "the audio does not fit into '%s'; choose .mkv",
+                         job->options->output));
+    return;
+  }
+  gst_pad_add_probe (
+      muxed, GST_PAD_PROBE_TYPE_BUFFER, pass_until_stopped, job, NULL);
+  if (bin)
+    gst_element_sync_state_with_parent (bin);
+}
+
+static void
+add_video (UpscaleJob *job, GstPad *pad)
+{
+  g_mutex_lock (&job->lock);
+  gboolean first = job->source == NULL;
+  if (first)
+    job->source = gst_object_ref (pad);
+  g_mutex_unlock (&job->lock);
+  if (!first)
+    return; /* one picture goes into the file */
+  g_autoptr (GstPad) end = pass_queue (job, pad);
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (job->video, "sink");
+  gst_pad_link (end, sink);
+}
+
+static void
+stream_found (GstElement *parsebin, GstPad *pad, gpointer data)
+{
+  UpscaleJob *job = data;
+  g_autoptr (GstCaps) caps = gst_pad_get_current_caps (pad);
+  if (!caps)
+    caps = gst_pad_query_caps (pad, NULL);
+  const char *type = gst_structure_get_name (gst_caps_get_structure (caps, 0));
+  if (g_str_has_prefix (type, "video/") || g_str_has_prefix (type, "image/"))
+    add_video (job, pad);
+  else if (g_str_has_prefix (type, "audio/"))
+    add_audio (job, pad, caps);
+}
+
+static void
+streams_complete (GstElement *parsebin, gpointer data)
+{
+  UpscaleJob *job = data;
+  g_mutex_lock (&job->lock);
+  gboolean has_video = job->source != NULL;
+  g_mutex_unlock (&job->lock);
+  if (!has_video)
+    post_error (job,
+        g_error_new (UPSCALE_ERROR, 0,
+            "'%s' has no video; give a file that has", job->options->input));
+}
+
+/* ---- Construction ---- */
+
+/* Upright and progressive first: the network sees pictures as people do. */
+static GstElement *
+make_video (const UpscaleOptions *options, GError **error)
+{
+  const char *encoder = upscale_format_video_encoder (options->output, error);
+  if (!encoder)
+    return NULL;
+  g_autofree char *launch = g_strdup_printf (
+      "decodebin caps=video/x-raw "
+      "! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 "
+      "! videoconvert ! deinterlace ! videoflip video-direction=auto "
+      "! video/x-raw,format={I420,I420_10LE} ! dssuperres name=enlarge "
+      "! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 "
+      "! videoconvert ! %s",
+      encoder);
+  return gst_parse_bin_from_description (launch, TRUE, error);
+}
+
+static void
+connect_parsebin (UpscaleJob *job, GstElement *parsebin)
+{
+  g_signal_connect (parsebin, "pad-added", G_CALLBACK (stream_found), job);
+  g_signal_connect (
+      parsebin, "no-more-pads", G_CALLBACK (streams_complete), job);
+}
+
+UpscaleJob *
+upscale_job_new (const UpscaleOptions *options, GError **error)
+{
+  GstElement *video = make_video (options, error);
+  if (!video)
+    return NULL;
+  GstElement *mux = upscale_format_make_mux (options->output, error);
+  GstElement *source = gst_element_factory_make ("filesrc", NULL);
+  GstElement *parsebin = gst_element_factory_make ("parsebin", NULL);
+  GstElement *queues = gst_element_factory_make ("multiqueue", NULL);
+  GstElement *sink = gst_element_factory_make ("filesink", NULL);
+
+  UpscaleJob *job = g_new0 (UpscaleJob, 1);
+  g_mutex_init (&job->lock);
+  job->options = options;
+  job->state.duration = GST_CLOCK_TIME_NONE;
+  job->pipeline = gst_pipeline_new (NULL);
+  job->queues = queues;
+  job->mux = mux;
+  job->video = video;
+  g_object_set (source, "location", options->input, NULL);
+  g_object_set (sink, "location", options->partial, NULL);
+  g_object_set (
+      queues, "max-size-time", (guint64)0, "max-size-bytes", 256 << 20, NULL);
+  gst_bin_add_many (GST_BIN (job->pipeline), source, parsebin, queues, video,
+      mux, sink, NULL);
+  gst_object_unref (mux); /* the pipeline has its own reference */
+  gst_element_link (source, parsebin);
+  gst_element_link (video, mux);
+  gst_element_link (mux, sink);
+  connect_parsebin (job, parsebin);
+
+  g_autoptr (GstElement) enlarge =
+      gst_bin_get_by_name (GST_BIN (video), "enlarge");
+  upscale_options_apply (options, enlarge);
+  add_probe (video, "sink", count_packet, job);
+  add_probe (enlarge, "sink", pass_until_stopped, job);
+  add_probe (enlarge, "src", count_frame, job);
+  return job;
+}
+
+void
+upscale_job_free (UpscaleJob *job)
+{
+  gst_element_set_state (job->pipeline, GST_STATE_NULL);
+  gst_object_unref (job->pipeline);
+  gst_clear_object (&job->source);
+  g_mutex_clear (&job->lock);
+  g_free (job);
+}
+
+/* ---- While it runs ---- */
+
+GstElement *
+upscale_job_get_pipeline (UpscaleJob *job)
+{
+  return job->pipeline;
+}
+
+void
+upscale_job_get_state (UpscaleJob *job, UpscaleState *state)
+{
+  g_mutex_lock (&job->lock);
+  g_autoptr (GstPad) source = job->source ? gst_object_ref (job->source) : NULL;
+  g_mutex_unlock (&job->lock);
+  gint64 duration;
+  gboolean known =
+      source && gst_pad_query_duration (source, GST_FORMAT_TIME, &duration)
+      && duration > 0;
+  g_mutex_lock (&job->lock);
+  if (known)
+    job->state.duration = duration;
+  *state = job->state;
+  g_mutex_unlock (&job->lock);
+}
+
+void
+upscale_job_stop (UpscaleJob *job)
+{
+  g_atomic_int_set (&job->stopping, TRUE);
+  gst_element_send_event (job->pipeline, gst_event_new_eos ());
+}
