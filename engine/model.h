@@ -1,0 +1,96 @@
+/* A model in memory: what docs/model-file.md describes, checked and ready to
+ * run.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/dssr.h"
+#include "kernels/kernels.h"
+
+#define DSSR_MAX_WINDOW 7
+#define DSSR_MAX_OPS 256
+#define DSSR_MAX_INPUTS 16
+#define DSSR_MAX_CHANNELS 4096
+#define DSSR_MAX_LEVELS 16
+
+typedef enum {
+  DSSR_STAGE_FRAME,
+  DSSR_STAGE_ALIGN,
+  DSSR_STAGE_FUSE,
+} DssrStage;
+#define DSSR_N_STAGES 3
+
+typedef enum {
+  DSSR_OP_INPUT,
+  DSSR_OP_CONV,
+  DSSR_OP_DEFORM,
+  DSSR_OP_ADD,
+  DSSR_OP_UP2,
+  DSSR_OP_ATTENTION,
+  DSSR_OP_HEAD,
+} DssrOpKind;
+
+/* A tensor that an operation reads: the output of operation `index` of `stage`,
+ * of the centre frame or of a neighbour (in the align stage, 0 is the one being
+ * aligned). For a tensor of the operation's own stage, `neighbour` has no
+ * meaning. */
+#define DSSR_CENTRE (-1)
+typedef struct {
+  DssrStage stage;
+  int neighbour;
+  int index;
+} DssrInput;
+
+/* An operation and the tensor that it makes. */
+typedef struct {
+  DssrOpKind kind;
+  char *name;
+  DssrInput inputs[DSSR_MAX_INPUTS]; /* luma is not among them */
+  int n_inputs;
+
+  int channels;
+  int quads;
+  int level; /* 0 is the largest */
+  bool wide;
+  int zero; /* 0 if wide */
+  int max;
+
+  union {
+    DssrConv conv;
+    DssrDeform deform;
+    DssrAdd add;
+    DssrAttention attention;
+  };
+  int bits;           /* of a stored weight */
+  gsize weight_quads; /* those that are stored */
+  gsize bytes;        /* of all its tensors in the file */
+  void *arrays[5];    /* what the parameters point to; g_aligned_free */
+} DssrOp;
+
+typedef struct {
+  DssrOp *ops;
+  int n_ops;
+} DssrOps;
+
+struct _DssrModel {
+  gatomicrefcount ref_count;
+  GHashTable *metadata; /* strings to strings */
+  int scale;
+  int window;
+  int unshuffle;
+  DssrOps stages[DSSR_N_STAGES];
+};
+
+extern const char *const dssr_stage_names[DSSR_N_STAGES];
+extern const char *const dssr_op_names[DSSR_OP_HEAD + 1];
+
+/* As dssr_model_open, from memory. Keeps no reference to `bytes`. */
+DssrModel *dssr_model_new_from_bytes (GBytes *bytes, GError **error);
+
+/* Multiply-accumulates of one operation per output pixel, over the window. */
+double dssr_model_get_op_macs (
+    const DssrModel *model, DssrStage stage, const DssrOp *op);
+
+/* The operation that makes an input of an operation. */
+const DssrOp *dssr_model_get_input (
+    const DssrModel *model, const DssrInput *input);

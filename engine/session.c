@@ -1,0 +1,345 @@
+/* The session: a window over the stream, and what it costs.
+ *
+ * Frames are counted from 0. Those from `first` to `end` are held, each in slot
+ * `number % n_slots`; `next` is the one that the next pull enlarges.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/network.h"
+#include "kernels/kernels.h"
+
+#define MAX_THREADS 64
+
+typedef struct {
+  DssrPicture picture;
+  gpointer frame;
+  GDestroyNotify release;
+  gboolean seen; /* the network has its features */
+} Held;
+
+struct _DssrSession {
+  DssrFormat format;
+  int lookahead; /* as configured */
+  const DssrKernels *kernels;
+  DssrBands bands;
+  DssrNetwork *network;
+
+  int past,
+      future; /* frames around the centre; the future that is waited for */
+  Held *held;
+  int n_slots;
+  gint64 first, next, end;
+  gboolean drained;
+
+  guint64 frames_out;
+  gint64 frame_time, total_time; /* microseconds */
+};
+
+static const DssrKernels *
+find_kernels (DssrBackend backend, GError **error)
+{
+  switch (backend) {
+    case DSSR_BACKEND_AUTO:
+    case DSSR_BACKEND_CPU:
+      return dssr_kernels_cpu ();
+    case DSSR_BACKEND_SCALAR:
+      return dssr_kernels_scalar ();
+    case DSSR_BACKEND_VULKAN:
+      g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
+          "The Vulkan backend is not built in");
+      return NULL;
+  }
+  g_set_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND, "Unknown backend %d",
+      (int)backend);
+  return NULL;
+}
+
+static gboolean
+check_range (const char *what, int value, int max, GError **error)
+{
+  if (value >= 0 && value <= max)
+    return TRUE;
+  g_set_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
+      "%s is %d, must be 0 to %d", what, value, max);
+  return FALSE;
+}
+
+static int
+session_scale (const DssrSession *session)
+{
+  return dssr_model_get_scale (dssr_network_get_model (session->network));
+}
+
+static Held *
+get_held (const DssrSession *session, gint64 number)
+{
+  return &session->held[number % session->n_slots];
+}
+
+/* Lets go of the frames before `number`. */
+static void
+release_until (DssrSession *session, gint64 number)
+{
+  for (; session->first < number; session->first++) {
+    Held *held = get_held (session, session->first);
+    if (held->release)
+      held->release (held->frame);
+  }
+}
+
+static void
+release_all (DssrSession *session)
+{
+  release_until (session, session->end);
+  session->next = session->end;
+}
+
+/* Makes the network for a model, with the window that it has. */
+static gboolean
+use_model (DssrSession *session, DssrModel *model, GError **error)
+{
+  int past = dssr_model_get_window (model) / 2;
+  int future = MIN (session->lookahead, past);
+  /* The frame that was pulled last stays valid even if it is no history. */
+  gint64 first = MAX (session->first, session->next - MAX (past, 1));
+  int n_slots = MAX (past + future + 1, (int)(session->end - first));
+  DssrNetwork *network = dssr_network_new (model, &session->format, n_slots,
+      session->kernels, &session->bands, error);
+  if (!network)
+    return FALSE;
+
+  release_until (session, first);
+  Held *held = g_new0 (Held, n_slots);
+  for (gint64 i = first; i < session->end; i++) {
+    held[i % n_slots] = *get_held (session, i);
+    held[i % n_slots].seen = FALSE;
+  }
+  g_free (session->held);
+  g_clear_pointer (&session->network, dssr_network_free);
+  session->held = held;
+  session->n_slots = n_slots;
+  session->past = past;
+  session->future = future;
+  session->network = network;
+  return TRUE;
+}
+
+DssrSession *
+dssr_session_new (
+    DssrModel *model, const DssrSessionConfig *config, GError **error)
+{
+  g_return_val_if_fail (model != NULL && config != NULL, NULL);
+
+  if (!dssr_format_check (&config->format, dssr_model_get_scale (model), error)
+      || !check_range ("threads", config->threads, MAX_THREADS, error)
+      || !check_range ("lookahead", config->lookahead, G_MAXINT, error)
+      || !check_range ("band_rows", config->band_rows, G_MAXINT, error))
+    return NULL;
+  const DssrKernels *kernels = find_kernels (config->backend, error);
+  if (!kernels)
+    return NULL;
+
+  int threads = config->threads;
+  if (threads == 0)
+    threads = (int)MIN (g_get_num_processors (), MAX_THREADS);
+  g_autoptr (DssrSession) session = g_new0 (DssrSession, 1);
+  session->format = config->format;
+  session->lookahead = config->lookahead;
+  session->kernels = kernels;
+  session->bands.pool = dssr_pool_new (threads);
+  session->bands.band_rows = config->band_rows;
+  if (!use_model (session, model, error))
+    return NULL;
+  return g_steal_pointer (&session);
+}
+
+void
+dssr_session_free (DssrSession *session)
+{
+  release_all (session);
+  g_free (session->held);
+  g_clear_pointer (&session->network, dssr_network_free);
+  dssr_pool_free (session->bands.pool);
+  g_free (session);
+}
+
+static gboolean
+is_ready (const DssrSession *session)
+{
+  gint64 waiting = session->end - session->next;
+  return waiting > (session->drained ? 0 : session->future);
+}
+
+gboolean
+dssr_session_push (DssrSession *session, const DssrPicture *picture,
+    gpointer frame, GDestroyNotify release, GError **error)
+{
+  g_return_val_if_fail (picture != NULL && frame != NULL, FALSE);
+
+  if (is_ready (session)) {
+    g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
+        "A frame is ready: it must be pulled before the next is pushed");
+    return FALSE;
+  }
+  if (!dssr_picture_check (picture, &session->format, error))
+    return FALSE;
+
+  if (session->drained)
+    release_all (session);
+  session->drained = FALSE;
+  release_until (session, session->next - session->past);
+  *get_held (session, session->end++) = (Held){
+      .picture = *picture,
+      .frame = frame,
+      .release = release,
+  };
+  return TRUE;
+}
+
+gpointer
+dssr_session_peek (DssrSession *session)
+{
+  return is_ready (session) ? get_held (session, session->next)->frame : NULL;
+}
+
+/* The slot of a frame, whose features are there on return. */
+static int
+see_frame (DssrSession *session, gint64 number)
+{
+  Held *held = get_held (session, number);
+  int slot = (int)(number % session->n_slots);
+  if (!held->seen) {
+    DssrSamples luma =
+        dssr_picture_samples (&held->picture, &session->format, 0);
+    dssr_network_see (session->network, slot, &luma);
+    held->seen = TRUE;
+  }
+  return slot;
+}
+
+/* The luma of the next frame through the network. A frame that the window lacks
+ * is replaced by the nearest one there is. */
+static void
+enlarge_luma (DssrSession *session, const DssrPicture *picture)
+{
+  gint64 next = session->next;
+  gint64 last = session->end - 1;
+  if (last > next + session->future)
+    last = next + session->future;
+
+  int neighbours[DSSR_MAX_WINDOW - 1];
+  int n = 0;
+  for (int i = -session->past; i <= session->past; i++) {
+    if (i != 0)
+      neighbours[n++] =
+          see_frame (session, CLAMP (next + i, session->first, last));
+  }
+  int centre = see_frame (session, next);
+
+  DssrFormat enlarged =
+      dssr_format_enlarge (&session->format, session_scale (session));
+  DssrSamples luma = dssr_picture_samples (
+      &get_held (session, next)->picture, &session->format, 0);
+  DssrSamples out = dssr_picture_samples (picture, &enlarged, 0);
+  dssr_network_enlarge (session->network, centre, neighbours, &luma, &out);
+}
+
+static gboolean
+pull (DssrSession *session, const DssrPicture *picture, gboolean base,
+    GError **error)
+{
+  g_return_val_if_fail (picture != NULL, FALSE);
+
+  gint64 start = g_get_monotonic_time ();
+  int scale = session_scale (session);
+  DssrFormat enlarged = dssr_format_enlarge (&session->format, scale);
+  if (!is_ready (session)) {
+    g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
+        "No frame is ready: more must be pushed, or the session drained");
+    return FALSE;
+  }
+  if (!dssr_picture_check (picture, &enlarged, error))
+    return FALSE;
+
+  if (!base)
+    enlarge_luma (session, picture);
+  const Held *held = get_held (session, session->next);
+  for (int i = base ? 0 : 1; i < dssr_format_n_planes (&session->format); i++)
+    dssr_picture_enlarge (picture, &held->picture, &session->format, i, scale,
+        session->kernels, &session->bands);
+
+  session->next++;
+  session->frames_out++;
+  /* The frame just pulled stays valid even if it is no history. */
+  release_until (session, session->next - MAX (session->past, 1));
+  session->frame_time = g_get_monotonic_time () - start;
+  session->total_time += session->frame_time;
+  return TRUE;
+}
+
+gboolean
+dssr_session_pull (
+    DssrSession *session, const DssrPicture *picture, GError **error)
+{
+  return pull (session, picture, FALSE, error);
+}
+
+gboolean
+dssr_session_pull_base (
+    DssrSession *session, const DssrPicture *picture, GError **error)
+{
+  return pull (session, picture, TRUE, error);
+}
+
+void
+dssr_session_drain (DssrSession *session)
+{
+  session->drained = TRUE;
+  if (!is_ready (session))
+    release_all (session);
+}
+
+void
+dssr_session_reset (DssrSession *session)
+{
+  release_all (session);
+  session->drained = FALSE;
+}
+
+gboolean
+dssr_session_switch_model (
+    DssrSession *session, DssrModel *model, GError **error)
+{
+  g_return_val_if_fail (model != NULL, FALSE);
+
+  int scale = session_scale (session);
+  if (dssr_model_get_scale (model) != scale) {
+    g_set_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
+        "The model enlarges %d times, the session %d times",
+        dssr_model_get_scale (model), scale);
+    return FALSE;
+  }
+  return use_model (session, model, error);
+}
+
+int
+dssr_session_get_latency (const DssrSession *session)
+{
+  return session->future;
+}
+
+void
+dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
+{
+  *stats = (DssrStats){
+      .frames_in = (guint64)session->end,
+      .frames_out = session->frames_out,
+      .latency = session->future,
+      .threads = dssr_pool_get_threads (session->bands.pool),
+      .backend = session->kernels->name,
+      .frame_ms = (double)session->frame_time / 1000,
+      .mean_ms = session->frames_out ? (double)session->total_time / 1000
+                                           / (double)session->frames_out
+                                     : 0,
+      .memory = dssr_network_get_memory (session->network),
+  };
+}
