@@ -1,0 +1,47 @@
+"""Networks and pictures small enough to test with."""
+
+import numpy as np
+import pytest
+import torch
+
+from compress.edvr import edvr
+from compress.quant import QuantNet
+
+torch.set_num_threads(1)
+
+
+def footage(frames, height, width, seed=0):
+    """Smooth random texture that drifts: (frames, height, width) uint8."""
+    rng = np.random.default_rng(seed)
+    noise = torch.from_numpy(rng.normal(size=(1, 1, height + 2 * frames, width + 2 * frames))).float()
+    smooth = torch.nn.functional.avg_pool2d(noise, 3, 1, 1)
+    smooth = (smooth - smooth.mean()) / smooth.std() * 50 + 128
+    full = smooth[0, 0].round().clamp(0, 255).byte().numpy()
+    return np.stack([full[t : t + height, 2 * t : 2 * t + width] for t in range(frames)])
+
+
+def random_net(scale, seed=0, bits=8, **sizes):
+    """A small quantised network with random weights, big enough in offsets and residual to show."""
+    torch.manual_seed(seed)
+    sizes = dict(dict(channels=(8, 8, 12), offset_channels=(4, 8, 8), fuse_blocks=1), **sizes)
+    net = QuantNet(edvr(scale, **sizes))
+    for stage in (net.graph.frame, net.graph.align, net.graph.fuse):
+        for op in stage:
+            op.bits = bits
+            if op.op == "conv":
+                torch.nn.init.normal_(net.convs[op.out].bias, std=0.05)
+            if op.op == "conv" and op.out.startswith("offset"):
+                net.convs[op.out].weight.data.mul_(20)
+    windows = [torch.from_numpy(footage(net.graph.window, 24, 24, s)).float()[None] / 255 for s in range(4)]
+    net.calibrate(windows)
+    return net.eval()
+
+
+@pytest.fixture
+def make_footage():
+    return footage
+
+
+@pytest.fixture
+def make_net():
+    return random_net

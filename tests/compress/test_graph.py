@@ -1,0 +1,29 @@
+"""The shipped sizes keep their budgets, and multiply-accumulates are counted as executed."""
+
+import pytest
+
+from compress.edvr import BUDGETS, SIZES, edvr, rung
+from compress.graph import Graph, Op
+
+
+@pytest.mark.parametrize("scale, name", SIZES)
+def test_budget(scale, name):
+    assert 0.8 * BUDGETS[name] < rung(scale, name).macs() <= BUDGETS[name]
+
+
+def test_macs_by_hand():
+    g = Graph(2)
+    g.frame = [
+        Op("input", "x", ["luma"], 1),
+        Op("conv", "a", ["x"], 8, kernel=3),  # 4 -> 8, 9 taps: 288 a pixel
+        Op("conv", "b", ["a"], 6, kernel=3, stride=2),  # 8 -> 8, a quarter of the pixels: 144
+    ]
+    g.align = [Op("conv", "c", ["nbr.a", "ref.a"], 4)]  # 16 -> 4, two neighbours: 128
+    assert g.macs() == (288 + 144 + 128) / 4
+
+
+def test_every_size_is_a_parameter():
+    small = edvr(2, channels=(8, 8, 8), offset_channels=(4, 4, 4))
+    wide = edvr(2, window=5, channels=(32, 48, 64), offset_channels=(16, 24, 32), frame_blocks=3, fuse_blocks=5)
+    assert wide.macs() > 20 * small.macs()
+    assert {f"att{i}" for i in range(4)} <= {op.out for op in wide.fuse}

@@ -1,0 +1,69 @@
+"""Quantisation: close to floating point, and trainable."""
+
+import pytest
+import torch
+
+from compress.quant import mulhrs, sample_fixed, sigmoid_table, split_ratio
+from compress.net import Net, sample
+
+
+def test_close_to_floating_point(make_net, make_footage):
+    net = make_net(2)
+    plain = Net(net.graph)
+    plain.load_state_dict(net.state_dict(), strict=False)
+    frames = torch.from_numpy(make_footage(3, 24, 24))[None]
+    with torch.no_grad():
+        exact = plain(frames.float() / 255) - plain.base(frames.float() / 255)[:, 0]
+        coarse = net(frames.float() / 255) - plain.base(frames.float() / 255)[:, 0]
+    assert exact.std() > 0.01
+    assert (exact - coarse).std() < 0.15 * exact.std()
+
+
+def test_every_weight_learns(make_net, make_footage):
+    net = make_net(2).train()
+    net(torch.from_numpy(make_footage(3, 24, 24)).float()[None] / 255).square().sum().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+
+
+def test_gradients_point_where_the_loss_falls(make_net, make_footage):
+    net = make_net(2).train()
+    window = torch.from_numpy(make_footage(3, 24, 24)).float()[None] / 255
+    target = torch.zeros(1, 48, 48) + 0.5
+    losses = []
+    optimiser = torch.optim.Adam(net.parameters(), 2e-3)
+    for _ in range(12):
+        loss = (net(window) - target).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_fixed_sampling_follows_the_float_one(kernel):
+    torch.manual_seed(0)
+    feature = torch.randint(0, 256, (1, 8, 7, 9))
+    dy, dx = (torch.randint(-80, 80, (1, kernel**2 * 2, 7, 9)) for _ in range(2))
+    fixed = sample_fixed(feature.int(), dy.int(), dx.int(), 2, kernel)
+    exact = sample(feature.float(), dy / 16, dx / 16, 2, kernel)
+    assert (fixed - exact).abs().max() <= 0.51
+
+
+def test_mulhrs_rounds_to_nearest():
+    a, b = torch.randint(-32768, 32768, (1000,)), torch.randint(0, 32768, (1000,))
+    assert ((mulhrs(a, b) - a.double() * b / 32768).abs() <= 0.5).all()
+
+
+@pytest.mark.parametrize("ratio", [1e-5, 0.0003, 0.02, 0.9])
+def test_split_ratio(ratio):
+    shift, mult = split_ratio(ratio, 8191)
+    assert 0 <= shift <= 24 and mult <= 32767
+    assert mult / 2 ** (15 + shift) == pytest.approx(ratio)
+
+
+def test_sigmoid_table():
+    table = sigmoid_table()
+    assert table[0] == 0 and table[128] == 128 and table[255] == 255
+    assert (table.diff() >= 0).all()

@@ -1,0 +1,93 @@
+"""Packing, training and resuming, on pictures made here."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from compress.data import Batches
+from compress.pack import SIDE, WINDOW
+from compress.reference import BICUBIC, bicubic, bicubic_fixed
+from compress.train import learning_rate
+
+
+def run(module, *arguments):
+    command = [sys.executable, "-m", f"compress.{module}", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    stills = folder / "stills" / "landscape"
+    stills.mkdir(parents=True)
+    (folder / "clips" / "landscape").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i in range(2):
+        noise = Image.fromarray(rng.integers(0, 256, (120, 160, 3), dtype=np.uint8))
+        noise.resize((1280, 960), Image.BICUBIC).save(stills / f"{i}.png")
+    result = run("pack", "--data", folder, "--out", folder / "train.npy", "--per-still", 8)
+    assert result.returncode == 0, result.stderr
+    return folder / "train.npy"
+
+
+def test_pack(packed):
+    samples = np.load(packed)
+    assert samples.shape[1:] == (WINDOW, SIDE, SIDE) and samples.dtype == np.uint8
+    assert len(samples) == 16
+    assert (samples[:, 0] != samples[:, -1]).any((1, 2)).mean() > 0.5, "nothing moves"
+
+
+def test_pack_without_pictures(tmp_path):
+    for kind in ("stills", "clips"):
+        (tmp_path / kind / "landscape").mkdir(parents=True)
+    result = run("pack", "--data", tmp_path, "--out", tmp_path / "x.npy")
+    assert result.returncode != 0 and "stills" in result.stderr
+
+
+def test_batches(packed):
+    low, high = Batches(packed, 4, 6, 128, seed=1).next()
+    assert low.shape == (6, WINDOW, 32, 32) and high.shape == (6, 128, 128)
+    mean = torch.nn.functional.avg_pool2d(high[:, None], 4)[:, 0]
+    assert (low[:, WINDOW // 2] - mean).abs().mean() < 0.02, "the two are not of the same place"
+
+
+def test_train_resume_quantise(packed, tmp_path):
+    common = ["--data", packed, "--batch", 2, "--side", 64]
+    float_file = tmp_path / "float.pt"
+    train = ["train", *common, "--scale", 2, "--out", float_file]
+    assert run(*train, "--minutes", 0.05).returncode == 0
+    first = torch.load(float_file)
+    assert run(*train, "--minutes", 0.1).returncode == 0
+    second = torch.load(float_file)
+    assert second["step"] > first["step"] > 0 and second["seconds"] >= 6 > first["seconds"] >= 3
+
+    quantised, model = tmp_path / "int.pt", tmp_path / "model.safetensors"
+    result = run("quantise", *common, "--float", float_file, "--out", quantised, "--minutes", 0.05)
+    assert result.returncode == 0, result.stderr
+    result = run("export", "--checkpoint", quantised, "--out", model)
+    assert result.returncode == 0, result.stderr
+    assert model.stat().st_size < 250_000
+
+
+def test_learning_rate():
+    assert learning_rate(1.0, 0.0) < 0.1 and learning_rate(1.0, 0.02) > 0.99 and learning_rate(1.0, 1.0) < 0.01
+
+
+def test_bicubic_is_the_contract():
+    assert BICUBIC.sum(1).tolist() == [128.0] * 16
+    assert BICUBIC[4].tolist() == [-9, 111, 29, -3] and BICUBIC[12].tolist() == [-3, 29, 111, -9]
+    luma = torch.randint(0, 256, (1, 5, 7))
+    for scale in (2, 4):
+        fixed = bicubic_fixed(luma, scale) / 2**13
+        assert (fixed - bicubic(luma[:, None].float(), scale)[:, 0]).abs().max() < 0.02
+
+
+def test_bicubic_is_near_pillow():
+    ramp = Image.fromarray(np.add.outer(np.arange(12), np.arange(16)).astype(np.float32) * 8, "F")
+    expected = np.asarray(ramp.resize((32, 24), Image.BICUBIC))
+    result = bicubic(torch.from_numpy(np.array(ramp))[None, None], 2)[0, 0].numpy()
+    assert np.abs(result - expected)[4:-4, 4:-4].max() < 0.2
