@@ -1,0 +1,98 @@
+/* docs/integer-contract.md, operations on pictures.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "support.h"
+
+/* The value of the nearest sample in the picture. */
+static gint64
+get (const DssrSamples *s, int x, int y)
+{
+  const char *p = (const char *)s->data
+                  + limit (y, 0, s->height - 1) * s->stride
+                  + limit (x, 0, s->width - 1) * s->step;
+  const gint64 stored = s->depth == 8 ? *(guint8 *)p : *(guint16 *)p;
+  return MIN (floor_shift (stored, s->shift), (1 << s->depth) - 1);
+}
+
+static void
+set (const DssrSamples *s, int x, int y, gint64 value)
+{
+  char *p = (char *)s->data + y * s->stride + x * s->step;
+  if (s->depth == 8)
+    *(guint8 *)p = value;
+  else
+    *(guint16 *)p = value << s->shift;
+}
+
+void
+reference_input (const DssrTensor *out, const DssrSamples *luma, int unshuffle,
+    int y0, int y1)
+{
+  const int u = unshuffle, d = luma->depth;
+
+  for (int y = y0; y < y1; y++) {
+    for (int x = 0; x < out->width; x++) {
+      for (int c = 0; c < 4 * out->quads; c++) {
+        guint8 *q = (guint8 *)out->data + c / 4 * out->plane + y * out->stride
+                    + 4 * x + c % 4;
+        const int j = c / u, i = c % u;
+        const gint64 p = get (luma, u * x + i, u * y + j);
+        *q = j < u ? MIN (floor_shift (p + rounding (d - 8), d - 8), 255) : 0;
+      }
+    }
+  }
+}
+
+/* The unrounded bicubic value of output sample (X, Y). */
+static gint64
+base (const DssrSamples *in, const DssrBicubic *bicubic, int X, int Y)
+{
+  const int px = 16 * X / bicubic->scale + bicubic->phase_x;
+  const int py = 16 * Y / bicubic->scale + bicubic->phase_y;
+  const int ix = floor_shift (px, 4), iy = floor_shift (py, 4);
+  const int d = in->depth;
+  gint64 b = 0;
+
+  for (int i = 0; i < 4; i++) {
+    gint64 v = 0;
+    for (int j = 0; j < 4; j++)
+      v +=
+          dssr_bicubic_taps[py - 16 * iy][j] * get (in, ix - 1 + i, iy - 1 + j);
+    b += dssr_bicubic_taps[px - 16 * ix][i]
+         * floor_shift (v + rounding (d - 7), d - 7);
+  }
+  return b;
+}
+
+static gint64
+clipped (gint64 b, int d)
+{
+  return limit (floor_shift (b + rounding (21 - d), 21 - d), 0, (1 << d) - 1);
+}
+
+void
+reference_bicubic (const DssrSamples *out, const DssrSamples *in,
+    const DssrBicubic *bicubic, int y0, int y1)
+{
+  for (int y = y0; y < y1; y++)
+    for (int x = 0; x < out->width; x++)
+      set (out, x, y, clipped (base (in, bicubic, x, y), out->depth));
+}
+
+void
+reference_head (const DssrSamples *out, const DssrSamples *luma,
+    const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle, int y0,
+    int y1)
+{
+  for (int y = y0; y < y1; y++) {
+    for (int x = 0; x < out->width; x++) {
+      const int channel = y % shuffle * shuffle + x % shuffle;
+      const char *row = (const char *)residual->data
+                        + channel / 4 * residual->plane
+                        + y / shuffle * residual->stride;
+      const gint64 r = ((const gint16 *)row)[4 * (x / shuffle) + channel % 4];
+      set (out, x, y,
+          clipped (base (luma, bicubic, x, y) + 128 * r, out->depth));
+    }
+  }
+}

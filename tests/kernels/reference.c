@@ -1,0 +1,217 @@
+/* docs/integer-contract.md, operations on tensors: slow, and as near to the
+ * text as C comes.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "support.h"
+
+static gint64
+sat16 (gint64 x)
+{
+  return limit (x, -32768, 32767);
+}
+
+static gint64
+mulhrs (gint64 a, gint64 b)
+{
+  return floor_shift (a * b + 0x4000, 15);
+}
+
+static void *
+pixel (const DssrTensor *t, int channel, int x, int y, int bytes)
+{
+  return (char *)t->data + channel / 4 * t->plane + y * t->stride
+         + (4 * x + channel % 4) * bytes;
+}
+
+/* The value of the nearest pixel in the picture. */
+static gint64
+narrow (const DssrTensor *t, int channel, int x, int y)
+{
+  return *(guint8 *)pixel (
+      t, channel, limit (x, 0, t->width - 1), limit (y, 0, t->height - 1), 1);
+}
+
+static gint64
+wide (const DssrTensor *t, int channel, int x, int y)
+{
+  return *(gint16 *)pixel (t, channel, x, y, 2);
+}
+
+static void
+set (const DssrTensor *t, int channel, int x, int y, gint64 q)
+{
+  g_assert_true (q >= 0 && q <= 255);
+  *(guint8 *)pixel (t, channel, x, y, 1) = q;
+}
+
+static gint64
+concatenated (const DssrTensor *in, int channel, int x, int y)
+{
+  while (channel >= 4 * in->quads)
+    channel -= 4 * in++->quads;
+  return narrow (in, channel, x, y);
+}
+
+static gint64
+accumulate (const DssrTensor *in, const DssrConv *conv, int o, int x, int y)
+{
+  const int half = conv->kernel / 2, taps = conv->kernel * conv->kernel;
+  gint64 acc = conv->bias[o];
+
+  for (int tap_y = -half; tap_y <= half; tap_y++) {
+    for (int tap_x = -half; tap_x <= half; tap_x++) {
+      const int tap = (tap_y + half) * conv->kernel + tap_x + half;
+      for (int i = 0; i < 4 * conv->in_quads; i++) {
+        const int quad = (o * taps + tap) * conv->in_quads + i / 4;
+        if (conv->mask && !(conv->mask[quad >> 3] >> (quad & 7) & 1))
+          continue;
+        acc += conv->weight[4 * quad + i % 4]
+               * concatenated (
+                   in, i, conv->stride * x + tap_x, conv->stride * y + tap_y);
+      }
+    }
+  }
+  g_assert_true (acc >= G_MININT32 && acc <= G_MAXINT32);
+  return acc;
+}
+
+static gint64
+requantised (const DssrConv *conv, int o, gint64 acc)
+{
+  const gint64 t =
+      sat16 (floor_shift (acc + rounding (conv->shift), conv->shift));
+  gint64 y = mulhrs (t, conv->mult[o]);
+
+  if (conv->act == DSSR_ACT_RELU)
+    y = MAX (y, 0);
+  if (conv->act == DSSR_ACT_LEAKY)
+    y = MAX (y, mulhrs (t, conv->mult_neg[o]));
+  return conv->wide ? sat16 (y) : limit (y + conv->zero, 0, conv->max);
+}
+
+static void
+reference_conv (const DssrTensor *out, const DssrTensor *in, int n_in,
+    const DssrConv *conv, int y0, int y1)
+{
+  for (int o = 0; o < 4 * conv->out_quads; o++) {
+    for (int y = y0; y < y1; y++) {
+      for (int x = 0; x < out->width; x++) {
+        const gint64 q = requantised (conv, o, accumulate (in, conv, o, x, y));
+        if (conv->wide)
+          *(gint16 *)pixel (out, o, x, y, 2) = q;
+        else
+          set (out, o, x, y, q);
+      }
+    }
+  }
+}
+
+static void
+reference_deform (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+{
+  const int k = deform->kernel, n_taps = k * k, groups = deform->groups;
+  const int n_channels = 4 * feature->quads, l = deform->limit;
+
+  for (int y = y0; y < y1; y++) {
+    for (int x = 0; x < out->width; x++) {
+      for (int tap = 0; tap < n_taps; tap++) {
+        for (int c = 0; c < n_channels; c++) {
+          const int g = c / 4 / (feature->quads / groups);
+          const int at = tap * groups + g;
+          const gint64 dy = wide (offset, at, x, y);
+          const gint64 dx = wide (offset, n_taps * groups + at, x, y);
+          const gint64 m = wide (offset, 2 * n_taps * groups + at, x, y);
+          const gint64 py = 16 * (y + tap / k - k / 2) + limit (dy, -l, l);
+          const gint64 px = 16 * (x + tap % k - k / 2) + limit (dx, -l, l);
+          const gint64 iy = floor_shift (py, 4), fy = py - 16 * iy;
+          const gint64 ix = floor_shift (px, 4), fx = px - 16 * ix;
+          const gint64 v = floor_shift (
+              narrow (feature, c, ix, iy) * (16 - fx) * (16 - fy)
+                  + narrow (feature, c, ix + 1, iy) * fx * (16 - fy)
+                  + narrow (feature, c, ix, iy + 1) * (16 - fx) * fy
+                  + narrow (feature, c, ix + 1, iy + 1) * fx * fy + 128,
+              8);
+          const int table = deform->table[limit (m + 128, 0, 255)];
+          set (out, tap * n_channels + c, x, y,
+              deform->zero + floor_shift ((v - deform->zero) * table + 128, 8));
+        }
+      }
+    }
+  }
+}
+
+static void
+reference_add (const DssrTensor *out, const DssrTensor *a, const DssrTensor *b,
+    const DssrAdd *add, int y0, int y1)
+{
+  for (int c = 0; c < 4 * out->quads; c++) {
+    for (int y = y0; y < y1; y++) {
+      for (int x = 0; x < out->width; x++) {
+        const gint64 ta = 64 * (narrow (a, c, x, y) - add->zero_a);
+        const gint64 tb = 64 * (narrow (b, c, x, y) - add->zero_b);
+        const gint64 sum = mulhrs (ta, add->mult_a) + mulhrs (tb, add->mult_b);
+        set (out, c, x, y,
+            limit (add->zero + floor_shift (sum + 16, 5), 0, add->max));
+      }
+    }
+  }
+}
+
+static void
+reference_up2 (const DssrTensor *out, const DssrTensor *in, int y0, int y1)
+{
+  for (int c = 0; c < 4 * out->quads; c++) {
+    for (int Y = y0; Y < y1; Y++) {
+      for (int X = 0; X < out->width; X++) {
+        const int x = X / 2, y = Y / 2;
+        const int next_x = X % 2 ? x + 1 : x - 1;
+        const int next_y = Y % 2 ? y + 1 : y - 1;
+        const gint64 sum =
+            9 * narrow (in, c, x, y) + 3 * narrow (in, c, next_x, y)
+            + 3 * narrow (in, c, x, next_y) + narrow (in, c, next_x, next_y);
+        set (out, c, X, Y, floor_shift (sum + 8, 4));
+      }
+    }
+  }
+}
+
+static void
+reference_attention (const DssrTensor *out, const DssrTensor *a,
+    const DssrTensor *b, const DssrTensor *v, const DssrAttention *att, int y0,
+    int y1)
+{
+  for (int y = y0; y < y1; y++) {
+    for (int x = 0; x < out->width; x++) {
+      gint64 dot = 0;
+      for (int c = 0; c < 4 * a->quads; c++)
+        dot += (narrow (a, c, x, y) - att->zero_a)
+               * (narrow (b, c, x, y) - att->zero_b);
+      const gint64 t =
+          sat16 (floor_shift (dot + rounding (att->shift), att->shift));
+      const int m = att->table[limit (mulhrs (t, att->mult) + 128, 0, 255)];
+      for (int c = 0; c < 4 * out->quads; c++)
+        set (out, c, x, y,
+            att->zero_v
+                + floor_shift (
+                    (narrow (v, c, x, y) - att->zero_v) * m + 128, 8));
+    }
+  }
+}
+
+const DssrKernels *
+reference_kernels (void)
+{
+  static const DssrKernels table = {
+      .name = "reference",
+      .input = reference_input,
+      .conv = reference_conv,
+      .deform = reference_deform,
+      .add = reference_add,
+      .up2 = reference_up2,
+      .attention = reference_attention,
+      .bicubic = reference_bicubic,
+      .head = reference_head,
+  };
+  return &table;
+}
