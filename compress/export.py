@@ -123,6 +123,7 @@ def export(net, file, scene, rung_name, provenance):
         "dssr.graph": json.dumps(stages),
     }
     save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, file, metadata)
+    Path(file).chmod(0o644)
 
 
 def main():

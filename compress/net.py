@@ -53,7 +53,8 @@ class Net(nn.Module):
         for i, nbr in enumerate(neighbours):
             align = self.run("align", {**ref, **{f"nbr.{k}": v for k, v in nbr.items()}})
             fuse.update({f"nbr{i}.{k}": v for k, v in align.items()})
-        return self.run("fuse", fuse)["out"]
+        height, width = (self.graph.scale * s for s in window.shape[2:])
+        return self.run("fuse", fuse)["out"][..., :height, :width]
 
     def base(self, window):
         centre = window.shape[1] // 2
@@ -72,7 +73,11 @@ class Net(nn.Module):
         return x[..., :height, :width]
 
     def op_input(self, op, inputs):
-        x = F.pixel_unshuffle(inputs[0], op.unshuffle) if op.unshuffle > 1 else inputs[0]
+        (x,) = inputs
+        if op.unshuffle > 1:
+            height, width = x.shape[2:]
+            x = F.pad(x, (0, -width % op.unshuffle, 0, -height % op.unshuffle), mode="replicate")
+            x = F.pixel_unshuffle(x, op.unshuffle)
         return x.contiguous(memory_format=torch.channels_last)
 
     def op_conv(self, op, inputs):
