@@ -38,12 +38,18 @@ gst_dssr_frames_picture (const GstVideoFrame *video)
 {
   DssrPicture picture = {0};
 
-  for (guint i = 0; i < GST_VIDEO_FRAME_N_COMPONENTS (video); i++)
+  for (guint i = 0; i < GST_VIDEO_FRAME_N_COMPONENTS (video); i++) {
+    /* GStreamer 1.22 says that V of P010 begins in the middle of a sample. */
+    gint bytes = GST_VIDEO_FRAME_COMP_DEPTH (video, i) > 8 ? 2 : 1;
+    gint offset = GST_VIDEO_FRAME_COMP_POFFSET (video, i);
+    guint8 *plane = GST_VIDEO_FRAME_PLANE_DATA (
+        video, GST_VIDEO_FRAME_COMP_PLANE (video, i));
     picture.planes[i] = (DssrPlane){
-        .data = GST_VIDEO_FRAME_COMP_DATA (video, i),
+        .data = plane + GST_ROUND_UP_N (offset, bytes),
         .stride = GST_VIDEO_FRAME_COMP_STRIDE (video, i),
         .step = GST_VIDEO_FRAME_COMP_PSTRIDE (video, i),
     };
+  }
   return picture;
 }
 

@@ -19,6 +19,8 @@ make_yuv_info (GstVideoInfo *yuv, const GstVideoInfo *rgb)
   if (!gst_video_info_set_format (yuv, GST_VIDEO_FORMAT_Y444,
           GST_VIDEO_INFO_WIDTH (rgb), GST_VIDEO_INFO_HEIGHT (rgb)))
     return FALSE;
+  yuv->fps_n = rgb->fps_n;
+  yuv->fps_d = rgb->fps_d;
   yuv->colorimetry = rgb->colorimetry;
   yuv->colorimetry.range = GST_VIDEO_COLOR_RANGE_0_255;
   yuv->colorimetry.matrix = GST_VIDEO_COLOR_MATRIX_BT709;
