@@ -103,17 +103,20 @@ DSSR_KERNEL (bicubic) (const DssrSamples *out, const DssrSamples *in,
   }
 }
 
-/* base[x] += 128 * the residual of output pixels x0 to x0 + n - 1 of row y. */
+/* base[x] += 128 * the residual of output pixels x0 to x0 + n - 1 of row y,
+ * where x0 is a multiple of shuffle and n one of scale: the outputs of a small
+ * pixel come from one quad of the residual. */
 static void
 add_residual (int32_t *restrict base, const DssrTensor *residual, int shuffle,
-    int x0, int n, int y)
+    int scale, int x0, int n, int y)
 {
-  const int first = y % shuffle * shuffle;
-
-  for (int x = 0; x < n; x++) {
-    const int channel = first + (x0 + x) % shuffle;
+  for (int i = 0; i < shuffle; i += scale) {
+    const int channel = y % shuffle * shuffle + i;
     const int16_t *r = tensor_row (residual, channel >> 2, y / shuffle);
-    base[x] += 128 * r[4 * ((x0 + x) / shuffle) + (channel & 3)];
+    r += 4 * (x0 / shuffle) + (channel & 3);
+    for (int x = i; x < n; x += shuffle, r += 4)
+      for (int k = 0; k < scale; k++)
+        base[x + k] += 128 * r[k];
   }
 }
 
@@ -129,7 +132,7 @@ DSSR_KERNEL (head) (const DssrSamples *out, const DssrSamples *luma,
     for (int x0 = 0; x0 < luma->width; x0 += BLOCK) {
       const int n = min_int (luma->width - x0, BLOCK);
       enlarge (base, luma, bicubic, x0, n, y);
-      add_residual (base, residual, shuffle, scale * x0, scale * n, y);
+      add_residual (base, residual, shuffle, scale, scale * x0, scale * n, y);
       store_samples (out, base, scale * x0, scale * n, y);
     }
   }

@@ -8,43 +8,49 @@
 #include "kernels/scalar/common.h"
 
 enum {
-  IN_QUADS = 8,  /* worked on together */
-  OUT_QUADS = 8, /* for which the windows are kept */
-  PAD = 16, /* a window's length is rounded up to a multiple, with weights of
-               zero */
+  OUT_QUADS = 8,     /* whose windows are made once */
+  COLUMN_QUADS = 24, /* quads of a column that are worked on together, of all of
+                    its rows */
   COLUMNS = 2 * (BLOCK - 1) + 3,
-  MAX_WINDOW = 9 * 4 * IN_QUADS,
+  WINDOW = 3 * 4 * COLUMN_QUADS,
+  PAD = 16, /* a window's length is rounded up to a multiple of it, with weights
+               of zero */
 };
 
-/* Columns x0 - kernel / 2 and on of the rows that output row y needs, quads i0
+/* Pixels x0 to x0 + n - 1 of a row, widened; those outside the picture are the
+ * edge's. */
+static void
+load_row (int16_t *restrict dst, const uint8_t *src, int width, int x0, int n)
+{
+  const int begin = max_int (-x0, 0), end = min_int (width - x0, n);
+
+  for (int i = 4 * begin; i < 4 * end; i++)
+    dst[i] = src[4 * x0 + i];
+  for (int i = 0; i < begin; i++)
+    memcpy (dst + 4 * i, dst + 4 * begin, 4 * sizeof *dst);
+  for (int i = end; i < n; i++)
+    memcpy (dst + 4 * i, dst + 4 * (end - 1), 4 * sizeof *dst);
+}
+
+/* The columns from x0 on of the rows that output row y needs, of input quads i0
  * to i0 + n_quads - 1. */
 static void
 load_columns (int16_t *dst, const DssrTensor *in, const DssrConv *conv, int i0,
     int n_quads, int x0, int n_columns, int y)
 {
-  const int kernel = conv->kernel, pixel = kernel * 4 * n_quads;
-  int input = 0;
-
-  while (i0 >= in[input].quads)
-    i0 -= in[input++].quads;
+  const int kernel = conv->kernel, column = kernel * 4 * n_quads;
+  int16_t row[4 * COLUMNS];
 
   for (int i = 0; i < n_quads; i++, i0++) {
-    while (i0 == in[input].quads) {
-      input++;
-      i0 = 0;
-    }
-    const DssrTensor *t = &in[input];
+    while (i0 >= in->quads)
+      i0 -= in++->quads;
     for (int k = 0; k < kernel; k++) {
       const int sy =
-          clamp (y * conv->stride + k - kernel / 2, 0, t->height - 1);
-      const uint8_t *src = tensor_row (t, i0, sy);
+          clamp (y * conv->stride + k - kernel / 2, 0, in->height - 1);
       int16_t *d = dst + 4 * (k * n_quads + i);
-      for (int c = 0; c < n_columns; c++) {
-        const uint8_t *s =
-            src + 4 * clamp (x0 + c - kernel / 2, 0, t->width - 1);
-        for (int l = 0; l < 4; l++)
-          d[c * pixel + l] = s[l];
-      }
+      load_row (row, tensor_row (in, i0, sy), in->width, x0, n_columns);
+      for (int c = 0; c < n_columns; c++)
+        memcpy (d + c * column, row + 4 * c, 4 * sizeof *d);
     }
   }
 }
@@ -140,27 +146,28 @@ static void
 conv_block (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv,
     int o0, int n_out, int x0, int n, int y)
 {
-  int16_t columns[COLUMNS * 3 * 4 * IN_QUADS + PAD];
-  int16_t weights[4 * MAX_WINDOW];
+  int16_t columns[COLUMNS * 4 * COLUMN_QUADS + PAD];
+  int16_t weights[4 * WINDOW];
   int32_t acc[OUT_QUADS][4][BLOCK];
-  const int kernel = conv->kernel;
-  const int n_columns = conv->stride * (n - 1) + kernel;
+  const int kernel = conv->kernel, stride = conv->stride;
+  const int n_columns = stride * (n - 1) + kernel;
 
   for (int q = 0; q < n_out; q++)
     for (int o = 0; o < 4; o++)
       for (int x = 0; x < BLOCK; x++)
         acc[q][o][x] = conv->bias[4 * (o0 + q) + o];
 
-  for (int i0 = 0; i0 < conv->in_quads; i0 += IN_QUADS) {
-    const int n_in = min_int (conv->in_quads - i0, IN_QUADS);
+  for (int i0 = 0; i0 < conv->in_quads; i0 += COLUMN_QUADS / kernel) {
+    const int n_in = min_int (conv->in_quads - i0, COLUMN_QUADS / kernel);
     const int column = kernel * 4 * n_in;
     const int length = (kernel * column + PAD - 1) & -PAD;
 
-    load_columns (columns, in, conv, i0, n_in, conv->stride * x0, n_columns, y);
+    load_columns (
+        columns, in, conv, i0, n_in, stride * x0 - kernel / 2, n_columns, y);
     memset (columns + n_columns * column, 0, PAD * sizeof *columns);
     for (int q = 0; q < n_out; q++) {
       load_weights (weights, conv, o0 + q, i0, n_in, length);
-      multiply (acc[q], weights, columns, conv->stride * column, length, n);
+      multiply (acc[q], weights, columns, stride * column, length, n);
     }
   }
 

@@ -11,12 +11,13 @@ DSSR_KERNEL (add) (const DssrTensor *out, const DssrTensor *a,
 {
   const int zero_a = add->zero_a, zero_b = add->zero_b, zero = add->zero;
   const int mult_a = add->mult_a, mult_b = add->mult_b, max = add->max;
+  const int n = 4 * out->width;
 
   for (int q = 0; q < out->quads; q++) {
     for (int y = y0; y < y1; y++) {
       uint8_t *dst = tensor_row (out, q, y);
       const uint8_t *pa = tensor_row (a, q, y), *pb = tensor_row (b, q, y);
-      for (int i = 0; i < 4 * out->width; i++) {
+      for (int i = 0; i < n; i++) {
         const int16_t ta = (pa[i] - zero_a) * 64, tb = (pb[i] - zero_b) * 64;
         const int16_t sum = mulhrs (ta, mult_a) + mulhrs (tb, mult_b) + 16;
         dst[i] = clamp (zero + (sum >> 5), 0, max);
@@ -32,14 +33,17 @@ mix_rows (
     int16_t *restrict dst, const DssrTensor *in, int quad, int x0, int n, int y)
 {
   const int next = clamp (y / 2 + (y & 1 ? 1 : -1), 0, in->height - 1);
-  const uint8_t *near_row = tensor_row (in, quad, y / 2);
-  const uint8_t *next_row = tensor_row (in, quad, next);
+  const uint8_t *nearest = tensor_row (in, quad, y / 2);
+  const uint8_t *other = tensor_row (in, quad, next);
+  const int begin = x0 == 0 ? 4 : 0;
+  const int end = x0 + n == in->width ? 4 * n + 4 : 4 * n + 8;
 
-  for (int x = 0; x < n + 2; x++) {
-    const int sx = clamp (x0 + x - 1, 0, in->width - 1);
-    for (int l = 0; l < 4; l++)
-      dst[4 * x + l] = 3 * near_row[4 * sx + l] + next_row[4 * sx + l];
-  }
+  for (int i = begin; i < end; i++)
+    dst[i] = 3 * nearest[4 * x0 - 4 + i] + other[4 * x0 - 4 + i];
+  for (int i = 0; i < begin; i++)
+    dst[i] = dst[i + 4];
+  for (int i = end; i < 4 * n + 8; i++)
+    dst[i] = dst[i - 4];
 }
 
 void
