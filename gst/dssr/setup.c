@@ -50,9 +50,9 @@ open_model (GstDssrSuperRes *self, const gchar *path)
         ("%s", error->message));
   else
     GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("The model file \"%s\" cannot be used: %s. Set the property \"model\" "
-         "to another file; \"dssr-model check FILE\" tells which are good.",
-            path, error->message),
+        ("The model file cannot be used: %s. Set the property \"model\" to "
+         "another file; \"dssr-model check FILE\" tells which are good.",
+            error->message),
         (NULL));
   return model;
 }
