@@ -8,13 +8,11 @@
 #include "kernels/scalar/common.h"
 
 enum {
-  OUT_QUADS = 8,     /* whose windows are made once */
-  COLUMN_QUADS = 24, /* quads of a column that are worked on together, of all of
-                    its rows */
+  OUT_QUADS = 8,     /* output quads that share the windows */
+  COLUMN_QUADS = 24, /* of all rows of a window's column, worked on together */
   COLUMNS = 2 * (BLOCK - 1) + 3,
   WINDOW = 3 * 4 * COLUMN_QUADS,
-  PAD = 16, /* a window's length is rounded up to a multiple of it, with weights
-               of zero */
+  PAD = 16, /* windows are rounded up to this, with weights of zero */
 };
 
 /* Pixels x0 to x0 + n - 1 of a row, widened; those outside the picture are the
@@ -56,7 +54,8 @@ load_columns (int16_t *dst, const DssrTensor *in, const DssrConv *conv, int i0,
 }
 
 /* The weights of four output channels in the order of load_columns, each padded
- * to `length`. */
+ * to `length`. Weights that the mask calls absent are zero: leaving single
+ * quads out would cost a dot product more than it saves. */
 static void
 load_weights (int16_t *restrict dst, const DssrConv *conv, int out_quad, int i0,
     int n_quads, int length)
@@ -103,7 +102,7 @@ multiply (int32_t acc[4][BLOCK], const int16_t *weights, const int16_t *columns,
   }
 }
 
-/* Requantises channel o and stores it. */
+/* Requantises output channel o. */
 static void
 requantise (
     int16_t *restrict y, const int32_t *acc, const DssrConv *conv, int o)

@@ -71,8 +71,7 @@ sample (uint8_t *restrict dst, const uint8_t *src, const Samples *s, int zero,
     for (int x = 0; x < n; x++)
       memcpy (&corner[c][4 * x], src + s->place[c][x], 4);
 
-  /* The contract's sum of four products, at most 65280, in fewer: modulo 2^16.
-   */
+  /* The contract's sum, at most 65280, with fewer products, modulo 2^16. */
   for (int i = 0; i < 4 * n; i++) {
     const uint16_t top =
         16 * corner[0][i] + (corner[1][i] - corner[0][i]) * s->fx[i];
