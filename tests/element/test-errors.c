@@ -9,8 +9,8 @@ static void
 test_missing_shipped (void)
 {
   g_setenv ("DSSR_MODEL_DIR", "/nonexistent", TRUE);
-  GstHarness *h
-      = test_harness (test_element (NULL, 1), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element (NULL, 1), test_caps ("I420", 20, 14));
 
   test_expect_error (h, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR,
       GST_RESOURCE_ERROR_NOT_FOUND,
@@ -52,8 +52,8 @@ test_missing_file (void)
   g_object_set (element, "model", "/nonexistent/some.safetensors", NULL);
   GstHarness *h = failing_start (element);
   test_expect_error (h, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR,
-      GST_RESOURCE_ERROR_NOT_FOUND, "/nonexistent/some.safetensors", "\"model\"",
-      NULL);
+      GST_RESOURCE_ERROR_NOT_FOUND, "/nonexistent/some.safetensors",
+      "\"model\"", NULL);
   end_failing_start (h);
 }
 
@@ -113,7 +113,7 @@ test_wrong_scale (void)
 static void
 test_interlaced (void)
 {
-  static const gchar *const modes[] = { "interleaved", "mixed" };
+  static const gchar *const modes[] = {"interleaved", "mixed"};
 
   for (guint i = 0; i < G_N_ELEMENTS (modes); i++) {
     GstHarness *h = test_harness (test_element ("x2", 1),
@@ -123,8 +123,7 @@ test_interlaced (void)
     test_expect_error (h, GST_MESSAGE_ERROR, GST_STREAM_ERROR,
         GST_STREAM_ERROR_WRONG_TYPE, "nterlaced", "deinterlace", NULL);
     GstBuffer *buffer = gst_buffer_new_and_alloc (20 * 14 * 3 / 2);
-    g_assert_cmpint (
-        gst_harness_push (h, buffer), ==, GST_FLOW_NOT_NEGOTIATED);
+    g_assert_cmpint (gst_harness_push (h, buffer), ==, GST_FLOW_NOT_NEGOTIATED);
     test_expect_none (h);
     test_teardown (h);
   }
@@ -133,18 +132,16 @@ test_interlaced (void)
 static void
 test_oversize (void)
 {
-  static const gint sizes[][2]
-      = { { 4098, 16 }, { 16, 4097 }, { 1 << 30, 16 } };
+  static const gint sizes[][2] = {{4098, 16}, {16, 4097}, {1 << 30, 16}};
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    GstHarness *h = test_harness (test_element ("x2", 1),
-        test_caps ("GRAY8", sizes[i][0], sizes[i][1]));
+    GstHarness *h = test_harness (
+        test_element ("x2", 1), test_caps ("GRAY8", sizes[i][0], sizes[i][1]));
     if (sizes[i][0] < 1 << 30)
       test_expect_error (h, GST_MESSAGE_ERROR, GST_STREAM_ERROR,
           GST_STREAM_ERROR_WRONG_TYPE, "8192x8192", "limit", NULL);
     GstBuffer *buffer = gst_buffer_new_and_alloc (16);
-    g_assert_cmpint (
-        gst_harness_push (h, buffer), ==, GST_FLOW_NOT_NEGOTIATED);
+    g_assert_cmpint (gst_harness_push (h, buffer), ==, GST_FLOW_NOT_NEGOTIATED);
     test_teardown (h);
   }
 }
@@ -174,11 +171,11 @@ test_no_vulkan (void)
 static void
 test_short_buffer (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 0), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element ("x2", 0), test_caps ("I420", 20, 14));
 
-  g_assert_cmpint (gst_harness_push (h, gst_buffer_new_and_alloc (100)), ==,
-      GST_FLOW_ERROR);
+  g_assert_cmpint (
+      gst_harness_push (h, gst_buffer_new_and_alloc (100)), ==, GST_FLOW_ERROR);
   test_expect_error (h, GST_MESSAGE_ERROR, GST_STREAM_ERROR,
       GST_STREAM_ERROR_FORMAT, "smaller", NULL);
   test_teardown (h);

@@ -53,8 +53,8 @@ test_scale (void)
 static void
 test_model_scale (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x4", 0), test_caps ("NV12", 11, 7));
+  GstHarness *h =
+      test_harness (test_element ("x4", 0), test_caps ("NV12", 11, 7));
 
   test_push (h, 0);
   test_expect_frame (h, 0);
@@ -68,8 +68,8 @@ static void
 test_scale_change (void)
 {
   gchar *dir = shipped ();
-  GstHarness *h
-      = test_harness (test_element (NULL, 1), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element (NULL, 1), test_caps ("I420", 20, 14));
 
   test_push (h, 0);
   test_push (h, 1);
@@ -110,8 +110,8 @@ test_query (void)
       "video/x-raw, format=NV12, width=10, height=7, framerate=25/1");
   check_query ("video/x-raw, format=NV12, width=42, height=28, framerate=25/1",
       "video/x-raw, format=NV12, width=21, height=14, framerate=25/1");
-  check_query ("video/x-raw, format=NV12, width=41, height=28, framerate=25/1",
-      "EMPTY");
+  check_query (
+      "video/x-raw, format=NV12, width=41, height=28, framerate=25/1", "EMPTY");
   check_query ("video/x-raw, format=NV12, width=[3, 9], height=8, "
                "framerate=25/1",
       "video/x-raw, format=NV12, width=[2, 4], height=4, framerate=25/1;"
@@ -123,14 +123,14 @@ test_query (void)
 static void
 test_fields (void)
 {
-  const gchar *caps
-      = "video/x-raw, format=P010_10LE, width=20, height=14, "
-        "framerate=30000/1001, pixel-aspect-ratio=4/3, "
-        "interlace-mode=progressive, colorimetry=bt2100-pq, "
-        "chroma-site=mpeg2, mastering-display-info=(string)"
-        "\"34000:16000:13250:34500:7500:3000:15635:16450:10000000:1\", "
-        "content-light-level=(string)\"1000:400\", views=(int)1, "
-        "multiview-mode=mono";
+  const gchar *caps =
+      "video/x-raw, format=P010_10LE, width=20, height=14, "
+      "framerate=30000/1001, pixel-aspect-ratio=4/3, "
+      "interlace-mode=progressive, colorimetry=bt2100-pq, "
+      "chroma-site=mpeg2, mastering-display-info=(string)"
+      "\"34000:16000:13250:34500:7500:3000:15635:16450:10000000:1\", "
+      "content-light-level=(string)\"1000:400\", views=(int)1, "
+      "multiview-mode=mono";
   GstHarness *h = test_harness (test_element ("x2", 0), g_strdup (caps));
   GstCaps *got = gst_pad_get_current_caps (h->sinkpad);
   g_autoptr (GstCaps) expected = gst_caps_from_string (caps);
@@ -147,8 +147,8 @@ test_fields (void)
 static void
 test_colours (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 0), test_caps ("I420", 32, 480));
+  GstHarness *h =
+      test_harness (test_element ("x2", 0), test_caps ("I420", 32, 480));
   GstVideoInfo in = test_src_info (h), out = test_sink_info (h);
 
   g_assert_cmpint (out.height, ==, 960);
@@ -173,22 +173,22 @@ check_used (GstHarness *h, const gchar *scene, const gchar *file)
 static void
 test_scene (void)
 {
-  gchar *dir = test_model_dir (
-      LANDSCAPE (2), "x2", PORTRAIT (2), "x2-zero", NULL);
-  GstHarness *h
-      = test_harness (test_element (NULL, 1), test_caps ("I420", 14, 20));
+  gchar *dir =
+      test_model_dir (LANDSCAPE (2), "x2", PORTRAIT (2), "x2-zero", NULL);
+  GstHarness *h =
+      test_harness (test_element (NULL, 1), test_caps ("I420", 14, 20));
 
   test_push (h, 0);
   check_used (h, "portrait", PORTRAIT (2));
-  gst_harness_push_event (h,
-      gst_event_new_tag (gst_tag_list_new (
-          GST_TAG_IMAGE_ORIENTATION, "flip-rotate-270", NULL)));
+  gst_harness_push_event (
+      h, gst_event_new_tag (gst_tag_list_new (
+             GST_TAG_IMAGE_ORIENTATION, "flip-rotate-270", NULL)));
   test_push (h, 1);
   test_expect_frame (h, 0);
   check_used (h, "landscape", LANDSCAPE (2));
-  gst_harness_push_event (h,
-      gst_event_new_tag (
-          gst_tag_list_new (GST_TAG_IMAGE_ORIENTATION, "rotate-180", NULL)));
+  gst_harness_push_event (
+      h, gst_event_new_tag (
+             gst_tag_list_new (GST_TAG_IMAGE_ORIENTATION, "rotate-180", NULL)));
   test_push (h, 2);
   check_used (h, "portrait", PORTRAIT (2));
   g_object_set (h->element, "scene", 1, NULL);
@@ -209,8 +209,8 @@ static void
 test_scene_fallback (void)
 {
   gchar *dir = shipped ();
-  GstHarness *h
-      = test_harness (test_element (NULL, 0), test_caps ("I420", 14, 20));
+  GstHarness *h =
+      test_harness (test_element (NULL, 0), test_caps ("I420", 14, 20));
 
   check_used (h, "portrait", LANDSCAPE (2));
   test_teardown (h);

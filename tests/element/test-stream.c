@@ -32,8 +32,8 @@ test_eos (void)
 static void
 check_drain (GstEvent *event, GstEventType type)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 1), test_caps ("NV12", 20, 14));
+  GstHarness *h =
+      test_harness (test_element ("x2", 1), test_caps ("NV12", 20, 14));
   GstEvent *passed;
 
   test_push (h, 0);
@@ -62,15 +62,15 @@ test_events (void)
   gst_segment_init (&segment, GST_FORMAT_TIME);
   check_drain (gst_event_new_segment (&segment), GST_EVENT_SEGMENT);
   check_drain (gst_event_new_stream_start ("other"), GST_EVENT_STREAM_START);
-  check_drain (gst_event_new_gap (2 * TEST_DURATION, TEST_DURATION),
-      GST_EVENT_GAP);
+  check_drain (
+      gst_event_new_gap (2 * TEST_DURATION, TEST_DURATION), GST_EVENT_GAP);
 }
 
 static void
 test_drain_query (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 1), test_caps ("NV12", 20, 14));
+  GstHarness *h =
+      test_harness (test_element ("x2", 1), test_caps ("NV12", 20, 14));
   GstQuery *drain = gst_query_new_drain ();
 
   test_push (h, 0);
@@ -100,8 +100,8 @@ pull_bytes (GstHarness *h)
 static GBytes *
 fresh (const gchar *model, guint first, guint count, guint wanted)
 {
-  GstHarness *h
-      = test_harness (test_element (model, 1), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element (model, 1), test_caps ("I420", 20, 14));
   GBytes *result = NULL;
 
   for (guint i = 0; i < count; i++)
@@ -130,8 +130,8 @@ assert_bytes (GBytes *a, GBytes *b)
 static void
 test_discont (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
   GstVideoInfo info = test_src_info (h);
 
   for (guint i = 0; i < 3; i++)
@@ -160,8 +160,8 @@ test_discont (void)
 static void
 test_flush (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
   GstSegment segment;
 
   for (guint i = 0; i < 3; i++)
@@ -186,18 +186,18 @@ test_caps_change (void)
   static const struct {
     const gchar *format;
     gint width, height;
-  } next[] = { { "I420", 48, 30 }, { "NV12", 48, 30 }, { "RGB", 17, 9 },
-    { "P010_10LE", 33, 21 }, { "I420", 20, 14 } };
-  GstHarness *h
-      = test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
+  } next[] = {{"I420", 48, 30}, {"NV12", 48, 30}, {"RGB", 17, 9},
+      {"P010_10LE", 33, 21}, {"I420", 20, 14}};
+  GstHarness *h =
+      test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
   guint n = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS (next); i++) {
     test_push (h, n++);
     test_expect_none (h);
     GstVideoInfo before = test_sink_info (h);
-    g_autofree gchar *caps
-        = test_caps (next[i].format, next[i].width, next[i].height);
+    g_autofree gchar *caps =
+        test_caps (next[i].format, next[i].width, next[i].height);
     gst_harness_set_src_caps_str (h, caps);
     GstBuffer *buffer = test_pull (h);
     g_assert_nonnull (buffer);
@@ -225,8 +225,8 @@ test_reuse (void)
     test_expect_frame (h, 0);
     g_assert_cmpuint (test_stat (h, "frames"), ==, 1);
     test_teardown (h);
-    g_assert_cmpint (gst_element_set_state (element,
-                         i % 2 ? GST_STATE_READY : GST_STATE_NULL),
+    g_assert_cmpint (gst_element_set_state (
+                         element, i % 2 ? GST_STATE_READY : GST_STATE_NULL),
         ==, GST_STATE_CHANGE_SUCCESS);
   }
   gst_element_set_state (element, GST_STATE_NULL);
@@ -236,7 +236,7 @@ test_reuse (void)
 static void
 count_release (gpointer counter, GstMiniObject *buffer)
 {
-  ++*(guint *) counter;
+  ++*(guint *)counter;
 }
 
 /* Upstream's buffers are held no longer than the window needs, and none after
@@ -244,8 +244,8 @@ count_release (gpointer counter, GstMiniObject *buffer)
 static void
 test_release (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
   GstVideoInfo info = test_src_info (h);
   guint released = 0;
 
@@ -264,17 +264,17 @@ test_release (void)
 static void
 test_metas (void)
 {
-  static const gchar *no_tags[] = { NULL };
-  GstHarness *h
-      = test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
+  static const gchar *no_tags[] = {NULL};
+  GstHarness *h =
+      test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
   GstVideoInfo info = test_src_info (h);
 
   gst_meta_register_custom ("DssrTestNote", no_tags, NULL, NULL, NULL);
   for (guint i = 0; i < 4; i++) {
     GstBuffer *buffer = test_frame (&info, i);
     GstCustomMeta *note = gst_buffer_add_custom_meta (buffer, "DssrTestNote");
-    gst_structure_set (gst_custom_meta_get_structure (note), "n", G_TYPE_UINT,
-        i, NULL);
+    gst_structure_set (
+        gst_custom_meta_get_structure (note), "n", G_TYPE_UINT, i, NULL);
     gst_buffer_add_video_region_of_interest_meta (
         buffer, "face", 1 + i, 2 + i, 5, 6);
     GstVideoCropMeta *crop = gst_buffer_add_video_crop_meta (buffer);
@@ -293,8 +293,8 @@ test_metas (void)
     g_assert_nonnull (note);
     gst_structure_get_uint (gst_custom_meta_get_structure (note), "n", &n);
     g_assert_cmpuint (n, ==, i);
-    GstVideoRegionOfInterestMeta *roi
-        = gst_buffer_get_video_region_of_interest_meta_id (buffer, 0);
+    GstVideoRegionOfInterestMeta *roi =
+        gst_buffer_get_video_region_of_interest_meta_id (buffer, 0);
     g_assert_nonnull (roi);
     g_assert_cmpuint (roi->x, ==, 2 * (1 + i));
     g_assert_cmpuint (roi->y, ==, 2 * (2 + i));
@@ -318,8 +318,8 @@ test_metas (void)
 static void
 test_proposed_pool (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
   GstCaps *caps = gst_pad_get_current_caps (h->srcpad);
   GstQuery *allocation = gst_query_new_allocation (caps, TRUE);
   GstBufferPool *pool;
@@ -328,8 +328,7 @@ test_proposed_pool (void)
   g_assert_true (gst_pad_peer_query (h->srcpad, allocation));
   g_assert_true (gst_query_find_allocation_meta (
       allocation, GST_VIDEO_META_API_TYPE, NULL));
-  gst_query_parse_nth_allocation_pool (
-      allocation, 0, &pool, &size, &min, &max);
+  gst_query_parse_nth_allocation_pool (allocation, 0, &pool, &size, &min, &max);
   g_assert_cmpuint (min, >=, 4);
   g_assert_cmpuint (size, >=, 20 * 14 * 3 / 2);
   g_assert_nonnull (pool);

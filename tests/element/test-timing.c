@@ -24,15 +24,15 @@ test_latency (void)
     gst_harness_set_src_caps_str (
         h, "video/x-raw, format=I420, width=20, height=14, framerate=25/1");
     g_assert_cmpint (latency_posted (h), ==, lookahead > 0);
-    g_assert_cmpuint (gst_harness_query_latency (h), ==,
-        (5 + 40 * lookahead) * GST_MSECOND);
+    g_assert_cmpuint (
+        gst_harness_query_latency (h), ==, (5 + 40 * lookahead) * GST_MSECOND);
     g_assert_cmpuint (
         test_stat (h, "latency"), ==, 40 * lookahead * GST_MSECOND);
     gst_harness_set_src_caps_str (
         h, "video/x-raw, format=I420, width=20, height=14, framerate=50/1");
     g_assert_cmpint (latency_posted (h), ==, lookahead > 0);
-    g_assert_cmpuint (gst_harness_query_latency (h), ==,
-        (5 + 20 * lookahead) * GST_MSECOND);
+    g_assert_cmpuint (
+        gst_harness_query_latency (h), ==, (5 + 20 * lookahead) * GST_MSECOND);
     /* Another size at the same rate changes nothing. */
     gst_harness_set_src_caps_str (
         h, "video/x-raw, format=I420, width=22, height=14, framerate=50/1");
@@ -86,12 +86,12 @@ assert_same (GstBuffer *a, GstBuffer *b)
 static void
 test_late (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
-  GstHarness *on_time
-      = test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
-  GstHarness *base
-      = test_harness (test_element ("x2-zero", 1), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
+  GstHarness *on_time =
+      test_harness (test_element ("x2", 1), test_caps ("I420", 20, 14));
+  GstHarness *base =
+      test_harness (test_element ("x2-zero", 1), test_caps ("I420", 20, 14));
 
   for (guint n = 0; n <= 8; n++) {
     if (n == 3) /* frame 1 came 80 ms late: 2 and 3 will be as well */
@@ -150,8 +150,8 @@ test_qos_off (void)
 static void
 test_qos_reset (void)
 {
-  GstHarness *h
-      = test_harness (test_element ("x2", 0), test_caps ("I420", 20, 14));
+  GstHarness *h =
+      test_harness (test_element ("x2", 0), test_caps ("I420", 20, 14));
   GstSegment segment;
 
   gst_segment_init (&segment, GST_FORMAT_TIME);
