@@ -1,18 +1,24 @@
 /* dssr-upscale: the pipeline.
  *
- *   filesrc - parsebin - multiqueue - [decode, enlarge, encode] - mux -
- * filesink audio   \_ [as it is, or encoded anew] _/
- *
- * Compressed streams pass through one multiqueue, whose queues grow while
- * another is empty: a muxer that waits for one stream cannot stop the file's
- * reader.
+ *   filesrc - parsebin - video: queue, decode, enlarge, encode - mux - filesink
+ *                      \_ audio: queue, as it is or encoded anew _/
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dssr-upscale.h"
 
+/* The muxer waits for one stream while the file gives another: compressed data
+ * may pile up. It is small; and the demuxers of most containers interleave by
+ * time. */
+#define QUEUE                                                                  \
+  "queue name=first max-size-buffers=0 max-size-time=0 max-size-bytes="
+#define AUDIO_QUEUE QUEUE "0"
+#define VIDEO_QUEUE QUEUE "268435456"
+/* Frames are large. */
+#define FRAME_QUEUE "queue max-size-buffers=3 max-size-time=0 max-size-bytes=0"
+
 struct _UpscaleJob {
   const UpscaleOptions *options;
-  GstElement *pipeline, *queues, *mux, *video;
+  GstElement *pipeline, *mux, *video;
   int stopping; /* atomic */
   GMutex lock;
   UpscaleState state; /* under the lock */
@@ -25,6 +31,23 @@ post_error (UpscaleJob *job, GError *error)
   gst_element_post_message (job->pipeline,
       gst_message_new_error (GST_OBJECT (job->pipeline), error, NULL));
   g_error_free (error);
+}
+
+/* A chain of elements that begins with QUEUE. A decodebin in it has no source
+ * pad yet, which is why the pads have to be found here. */
+static GstElement *
+make_chain (const char *launch, GError **error)
+{
+  GstElement *bin = gst_parse_bin_from_description (launch, FALSE, error);
+  if (!bin)
+    return NULL;
+  g_autoptr (GstElement) first = gst_bin_get_by_name (GST_BIN (bin), "first");
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (first, "sink");
+  g_autoptr (GstPad) src =
+      gst_bin_find_unlinked_pad (GST_BIN (bin), GST_PAD_SRC);
+  gst_element_add_pad (bin, gst_ghost_pad_new ("sink", sink));
+  gst_element_add_pad (bin, gst_ghost_pad_new ("src", src));
+  return bin;
 }
 
 /* ---- What passes ---- */
@@ -99,18 +122,6 @@ add_probe (GstElement *element, const char *name, GstPadProbeCallback callback,
 
 /* ---- Streams of the input ---- */
 
-/* A way through the multiqueue; returns its far end. */
-static GstPad *
-pass_queue (UpscaleJob *job, GstPad *pad)
-{
-  g_autoptr (GstPad) in =
-      gst_element_request_pad_simple (job->queues, "sink_%u");
-  g_autofree char *out =
-      g_strdup_printf ("src_%s", GST_PAD_NAME (in) + strlen ("sink_"));
-  gst_pad_link (pad, in);
-  return gst_element_get_static_pad (job->queues, out);
-}
-
 static gboolean
 mux_takes (GstElement *mux, const GstCaps *caps)
 {
@@ -125,53 +136,45 @@ mux_takes (GstElement *mux, const GstCaps *caps)
   return FALSE;
 }
 
-/* What stands between the audio of the input and the muxer: nothing, a parser
- * that packs AAC anew, or a decoder and an encoder. */
-static gboolean
-make_audio (
-    UpscaleJob *job, const GstCaps *caps, GstElement **bin, GError **error)
+/* What stands between the audio of the input and the muxer: a queue, then a
+ * parser that packs AAC anew, or a decoder and an encoder, if needed. */
+static char *
+describe_audio (UpscaleJob *job, const GstCaps *caps, GError **error)
 {
-  *bin = NULL;
   if (mux_takes (job->mux, caps))
-    return TRUE;
+    return g_strdup (AUDIO_QUEUE);
   g_autoptr (GstCaps) aac = gst_caps_from_string ("audio/mpeg, mpegversion=4");
   g_autoptr (GstCaps) raw_aac =
       gst_caps_from_string ("audio/mpeg, mpegversion=4, stream-format=raw");
-  if (gst_caps_can_intersect (aac, caps) && mux_takes (job->mux, raw_aac)) {
-    *bin = gst_parse_bin_from_description ("aacparse", TRUE, error);
-    return *bin != NULL;
-  }
+  if (gst_caps_can_intersect (aac, caps) && mux_takes (job->mux, raw_aac))
+    return g_strdup (AUDIO_QUEUE " ! aacparse");
   const char *encoder =
       upscale_format_audio_encoder (job->options->output, error);
-  if (!encoder)
-    return FALSE;
-  g_autofree char *launch = g_strdup_printf (
-      "decodebin caps=audio/x-raw ! audioconvert ! audioresample ! %s",
-      encoder);
-  *bin = gst_parse_bin_from_description (launch, TRUE, error);
-  return *bin != NULL;
+  return encoder ? g_strdup_printf (AUDIO_QUEUE
+             " ! decodebin caps=audio/x-raw "
+             "! audioconvert ! audioresample ! %s",
+             encoder)
+                 : NULL;
 }
 
 static void
 add_audio (UpscaleJob *job, GstPad *pad, GstCaps *caps)
 {
   GError *error = NULL;
-  GstElement *bin;
-  if (!make_audio (job, caps, &bin, &error)) {
+  g_autofree char *launch = describe_audio (job, caps, &error);
+  GstElement *bin =
+      launch ? gst_parse_bin_from_description (launch, TRUE, &error) : NULL;
+  if (!bin) {
     post_error (job, error);
     return;
   }
-  g_autoptr (GstPad) end = pass_queue (job, pad);
-  if (bin) {
-    gst_bin_add (GST_BIN (job->pipeline), bin);
-    g_autoptr (GstPad) sink = gst_element_get_static_pad (bin, "sink");
-    gst_pad_link (end, sink);
-    gst_object_unref (end);
-    end = gst_element_get_static_pad (bin, "src");
-  }
-  g_autoptr (GstPad) muxed =
-      gst_element_get_compatible_pad (job->mux, end, bin ? NULL : caps);
-  if (!muxed || gst_pad_link (end, muxed) != GST_PAD_LINK_OK) {
+  gst_bin_add (GST_BIN (job->pipeline), bin);
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (bin, "sink");
+  g_autoptr (GstPad) src = gst_element_get_static_pad (bin, "src");
+  g_autoptr (GstPad) muxed = gst_element_get_compatible_pad (
+      job->mux, src, g_str_equal (launch, AUDIO_QUEUE) ? caps : NULL);
+  if (!muxed || gst_pad_link (src, muxed) != GST_PAD_LINK_OK
+      || gst_pad_link (pad, sink) != GST_PAD_LINK_OK) {
     post_error (job, g_error_new (UPSCALE_ERROR, 0,
                          "the audio does not fit into '%s'; choose .mkv",
                          job->options->output));
@@ -179,8 +182,7 @@ add_audio (UpscaleJob *job, GstPad *pad, GstCaps *caps)
   }
   gst_pad_add_probe (
       muxed, GST_PAD_PROBE_TYPE_BUFFER, pass_until_stopped, job, NULL);
-  if (bin)
-    gst_element_sync_state_with_parent (bin);
+  gst_element_sync_state_with_parent (bin);
 }
 
 static void
@@ -193,9 +195,8 @@ add_video (UpscaleJob *job, GstPad *pad)
   g_mutex_unlock (&job->lock);
   if (!first)
     return; /* one picture goes into the file */
-  g_autoptr (GstPad) end = pass_queue (job, pad);
   g_autoptr (GstPad) sink = gst_element_get_static_pad (job->video, "sink");
-  gst_pad_link (end, sink);
+  gst_pad_link (pad, sink);
 }
 
 static void
@@ -234,15 +235,13 @@ make_video (const UpscaleOptions *options, GError **error)
   const char *encoder = upscale_format_video_encoder (options->output, error);
   if (!encoder)
     return NULL;
-  g_autofree char *launch = g_strdup_printf (
-      "decodebin caps=video/x-raw "
-      "! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 "
+  g_autofree char *launch = g_strdup_printf (VIDEO_QUEUE
+      " ! decodebin caps=video/x-raw ! " FRAME_QUEUE " "
       "! videoconvert ! deinterlace ! videoflip video-direction=auto "
       "! video/x-raw,format={I420,I420_10LE} ! dssuperres name=enlarge "
-      "! queue max-size-buffers=3 max-size-bytes=0 max-size-time=0 "
-      "! videoconvert ! %s",
+      "! " FRAME_QUEUE " ! videoconvert ! %s",
       encoder);
-  return gst_parse_bin_from_description (launch, TRUE, error);
+  return make_chain (launch, error);
 }
 
 static void
@@ -262,7 +261,6 @@ upscale_job_new (const UpscaleOptions *options, GError **error)
   GstElement *mux = upscale_format_make_mux (options->output, error);
   GstElement *source = gst_element_factory_make ("filesrc", NULL);
   GstElement *parsebin = gst_element_factory_make ("parsebin", NULL);
-  GstElement *queues = gst_element_factory_make ("multiqueue", NULL);
   GstElement *sink = gst_element_factory_make ("filesink", NULL);
 
   UpscaleJob *job = g_new0 (UpscaleJob, 1);
@@ -270,15 +268,12 @@ upscale_job_new (const UpscaleOptions *options, GError **error)
   job->options = options;
   job->state.duration = GST_CLOCK_TIME_NONE;
   job->pipeline = gst_pipeline_new (NULL);
-  job->queues = queues;
   job->mux = mux;
   job->video = video;
   g_object_set (source, "location", options->input, NULL);
   g_object_set (sink, "location", options->partial, NULL);
-  g_object_set (
-      queues, "max-size-time", (guint64)0, "max-size-bytes", 256 << 20, NULL);
-  gst_bin_add_many (GST_BIN (job->pipeline), source, parsebin, queues, video,
-      mux, sink, NULL);
+  gst_bin_add_many (
+      GST_BIN (job->pipeline), source, parsebin, video, mux, sink, NULL);
   gst_object_unref (mux); /* the pipeline has its own reference */
   gst_element_link (source, parsebin);
   gst_element_link (video, mux);

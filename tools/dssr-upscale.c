@@ -25,6 +25,7 @@ typedef struct {
   GError *error; /* the first */
   gboolean interrupted;
   gboolean finished; /* EOS has reached the file */
+  guint deadline;    /* source that ends the wait for EOS after an error */
 } Run;
 
 static gboolean
@@ -81,7 +82,7 @@ fail (Run *run, GstMessage *message)
     return;
   run->error = upscale_bus_error (message);
   upscale_job_stop (run->job);
-  g_timeout_add_seconds (FINISH_SECONDS, give_up, run);
+  run->deadline = g_timeout_add_seconds (FINISH_SECONDS, give_up, run);
 }
 
 static gboolean
@@ -134,6 +135,8 @@ run_job (Run *run)
   upscale_progress_break (&run->progress);
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     g_source_remove (sources[i]);
+  if (run->deadline)
+    g_source_remove (run->deadline);
   g_main_loop_unref (run->loop);
 }
 
