@@ -1,0 +1,242 @@
+/* Streams of generated frames through a session, as bytes to compare.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/engine/stream.h"
+
+#include <string.h>
+
+static int
+n_planes (const DssrFormat *format)
+{
+  return format->chroma == DSSR_CHROMA_NONE ? 1 : 3;
+}
+
+int
+image_width (const Image *image, int plane)
+{
+  gboolean half = plane
+                  && (image->format.chroma == DSSR_CHROMA_420
+                      || image->format.chroma == DSSR_CHROMA_422);
+  return half ? (image->format.width + 1) / 2 : image->format.width;
+}
+
+int
+image_height (const Image *image, int plane)
+{
+  gboolean half = plane && image->format.chroma == DSSR_CHROMA_420;
+  return half ? (image->format.height + 1) / 2 : image->format.height;
+}
+
+Image *
+image_new (const DssrFormat *format, const Layout *layout)
+{
+  Image *image = g_new0 (Image, 1);
+  image->format = *format;
+  int bytes = format->depth > 8 ? 2 : 1;
+  int padding = layout->padding * bytes;
+
+  gsize offsets[3] = {0};
+  ptrdiff_t strides[3] = {0};
+  for (int i = 0; i < n_planes (format); i++) {
+    gboolean second = layout->interleaved && i == 2;
+    int step = bytes * (layout->interleaved && i ? 2 : 1);
+    offsets[i] = second ? offsets[1] + (gsize)bytes : image->size;
+    strides[i] = (ptrdiff_t)image_width (image, i) * step + padding;
+    image->picture.planes[i].step = step;
+    if (!second)
+      image->size += (gsize)strides[i] * (gsize)image_height (image, i);
+  }
+  image->memory = g_malloc (image->size);
+  memset (image->memory, 0xa5, image->size);
+  for (int i = 0; i < n_planes (format); i++) {
+    DssrPlane *plane = &image->picture.planes[i];
+    plane->data = image->memory + offsets[i];
+    plane->stride = strides[i];
+    if (layout->bottom_up) {
+      plane->data =
+          (guint8 *)plane->data + strides[i] * (image_height (image, i) - 1);
+      plane->stride = -strides[i];
+    }
+  }
+  return image;
+}
+
+void
+image_free (Image *image)
+{
+  g_free (image->memory);
+  g_free (image);
+}
+
+void
+image_release (gpointer data)
+{
+  Image *image = data;
+  image->released++;
+}
+
+static guint8 *
+locate (const Image *image, int plane, int x, int y)
+{
+  const DssrPlane *p = &image->picture.planes[plane];
+  return (guint8 *)p->data + y * p->stride + (ptrdiff_t)x * p->step;
+}
+
+int
+image_get (const Image *image, int plane, int x, int y)
+{
+  const guint8 *sample = locate (image, plane, x, y);
+  if (image->format.depth == 8)
+    return *sample;
+  return *(const guint16 *)(const void *)sample >> image->format.shift;
+}
+
+void
+image_set (Image *image, int plane, int x, int y, int value)
+{
+  guint8 *sample = locate (image, plane, x, y);
+  if (image->format.depth == 8)
+    *sample = (guint8)value;
+  else
+    *(guint16 *)(void *)sample = (guint16)(value << image->format.shift);
+}
+
+void
+image_draw (Image *image, int number)
+{
+  int top = (1 << image->format.depth) - 1;
+  g_autoptr (GRand) rng = g_rand_new_with_seed ((guint32)number);
+
+  for (int plane = 0; plane < n_planes (&image->format); plane++) {
+    for (int y = 0; y < image_height (image, plane); y++) {
+      for (int x = 0; x < image_width (image, plane); x++) {
+        int bars = (x + 2 * number) / 5 % 2 + (y + number + plane) / 4 % 2;
+        int value = top * bars / 2 + g_rand_int_range (rng, -top / 5, top / 5);
+        image_set (image, plane, x, y, CLAMP (value, 0, top));
+      }
+    }
+  }
+}
+
+void
+image_append (const Image *image, GByteArray *samples)
+{
+  for (int plane = 0; plane < n_planes (&image->format); plane++) {
+    for (int y = 0; y < image_height (image, plane); y++) {
+      for (int x = 0; x < image_width (image, plane); x++) {
+        guint16 value = (guint16)image_get (image, plane, x, y);
+        g_byte_array_append (samples, (const guint8 *)&value, 2);
+      }
+    }
+  }
+}
+
+DssrModel *
+load_model (const char *name)
+{
+  g_autofree char *file = g_strconcat (name, ".safetensors", NULL);
+  g_autofree char *path =
+      g_build_filename (g_getenv ("DSSR_TEST_MODELS"), file, NULL);
+  g_autoptr (GError) error = NULL;
+  DssrModel *model = dssr_model_open (path, &error);
+  g_assert_no_error (error);
+  return model;
+}
+
+static void
+pull_ready (const Stream *stream, DssrSession *session, Image *out,
+    GQueue *expected, GPtrArray *results)
+{
+  g_autoptr (GError) error = NULL;
+  gpointer frame;
+
+  while ((frame = dssr_session_peek (session))) {
+    g_assert_true (frame == g_queue_pop_head (expected));
+    g_assert_cmpint (((Image *)frame)->released, ==, 0);
+    int n = (int)results->len;
+    if (n >= stream->base_from && n < stream->base_to)
+      dssr_session_pull_base (session, &out->picture, &error);
+    else
+      dssr_session_pull (session, &out->picture, &error);
+    g_assert_no_error (error);
+    g_assert_cmpint (((Image *)frame)->released, ==, 0);
+
+    GByteArray *samples = g_byte_array_new ();
+    image_append (out, samples);
+    g_ptr_array_add (results, g_byte_array_free_to_bytes (samples));
+  }
+}
+
+GPtrArray *
+stream_run (const Stream *stream, const int *numbers)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DssrModel) model = load_model (stream->model);
+  g_autoptr (DssrSession) session =
+      dssr_session_new (model, &stream->config, &error);
+  g_assert_no_error (error);
+
+  DssrFormat format = stream->config.format;
+  format.width *= dssr_model_get_scale (model);
+  format.height *= dssr_model_get_scale (model);
+  g_autoptr (Image) out = image_new (&format, &stream->layout);
+  g_autoptr (GPtrArray) images =
+      g_ptr_array_new_with_free_func ((GDestroyNotify)image_free);
+  GPtrArray *results =
+      g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  GQueue expected = G_QUEUE_INIT;
+
+  for (; *numbers != END; numbers++) {
+    if (*numbers == DRAIN) {
+      dssr_session_drain (session);
+    } else if (*numbers == RESET) {
+      dssr_session_reset (session);
+      g_queue_clear (&expected);
+    } else if (*numbers == SWITCH) {
+      g_autoptr (DssrModel) other = load_model (stream->other);
+      dssr_session_switch_model (session, other, &error);
+    } else {
+      Image *image = image_new (&stream->config.format, &stream->layout);
+      image_draw (image, *numbers);
+      g_ptr_array_add (images, image);
+      g_queue_push_tail (&expected, image);
+      dssr_session_push (
+          session, &image->picture, image, image_release, &error);
+    }
+    g_assert_no_error (error);
+    pull_ready (stream, session, out, &expected, results);
+  }
+  dssr_session_drain (session);
+  pull_ready (stream, session, out, &expected, results);
+  g_assert_true (g_queue_is_empty (&expected));
+
+  g_clear_pointer (&session, dssr_session_free);
+  for (guint i = 0; i < images->len; i++)
+    g_assert_cmpint (((Image *)g_ptr_array_index (images, i))->released, ==, 1);
+  return results;
+}
+
+void
+assert_same (const GPtrArray *a, guint i, const GPtrArray *b, guint j)
+{
+  g_assert_cmpuint (i, <, a->len);
+  g_assert_cmpuint (j, <, b->len);
+  gsize size_a, size_b;
+  const guint16 *x = g_bytes_get_data (a->pdata[i], &size_a);
+  const guint16 *y = g_bytes_get_data (b->pdata[j], &size_b);
+  g_assert_cmpuint (size_a, ==, size_b);
+  for (gsize k = 0; k < size_a / 2; k++) {
+    if (x[k] != y[k])
+      g_error ("frames %u and %u differ at sample %" G_GSIZE_FORMAT
+               ": %d and %d",
+          i, j, k, x[k], y[k]);
+  }
+}
+
+void
+assert_all_same (const GPtrArray *a, const GPtrArray *b)
+{
+  g_assert_cmpuint (a->len, ==, b->len);
+  for (guint i = 0; i < a->len; i++)
+    assert_same (a, i, b, i);
+}

@@ -1,0 +1,56 @@
+/* Streams of generated frames through a session, as bytes to compare.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/dssr.h"
+
+/* How the pictures of a stream lie in memory. */
+typedef struct {
+  int padding;          /* bytes after each row */
+  gboolean interleaved; /* chroma as in NV12 */
+  gboolean bottom_up;   /* negative strides */
+} Layout;
+
+/* A picture with its own memory, filled with 0xa5 at first. */
+typedef struct {
+  DssrPicture picture;
+  DssrFormat format;
+  guint8 *memory;
+  gsize size;
+  int released; /* times */
+} Image;
+
+Image *image_new (const DssrFormat *format, const Layout *layout);
+void image_free (Image *image);
+void image_release (gpointer image); /* counts */
+/* Moving shapes and noise; frame `number` of a video. */
+void image_draw (Image *image, int number);
+int image_get (const Image *image, int plane, int x, int y);
+void image_set (Image *image, int plane, int x, int y, int value);
+int image_width (const Image *image, int plane);
+int image_height (const Image *image, int plane);
+/* The samples of all planes, 16 bits each, without padding. */
+void image_append (const Image *image, GByteArray *samples);
+
+DssrModel *load_model (const char *name);
+
+/* Pushes frames by number of one video (-1: drain, -2: reset, -3: switch to
+ * `other`) and returns the enlarged frames, an array of GBytes; a drain is at
+ * the end. The session is made by `config`. */
+enum { END = G_MININT, DRAIN = -1, RESET = -2, SWITCH = -3 };
+
+typedef struct {
+  const char *model;
+  const char *other;
+  DssrSessionConfig config;
+  Layout layout;
+  int base_from, base_to; /* outputs made by pull_base */
+} Stream;
+
+GPtrArray *stream_run (const Stream *stream, const int *numbers);
+
+void assert_same (const GPtrArray *a, guint i, const GPtrArray *b, guint j);
+void assert_all_same (const GPtrArray *a, const GPtrArray *b);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Image, image_free)
