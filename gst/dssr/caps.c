@@ -118,6 +118,18 @@ gst_dssr_caps_transform (
   return result;
 }
 
+gboolean
+gst_dssr_caps_parse (GstVideoInfo *info, const GstCaps *caps)
+{
+  if (!gst_video_info_from_caps (info, caps))
+    return FALSE;
+  const gchar *site = gst_structure_get_string (
+      gst_caps_get_structure (caps, 0), "chroma-site");
+  if (site)
+    info->chroma_site = gst_video_chroma_site_from_string (site);
+  return TRUE;
+}
+
 static void
 set_if_missing (GstStructure *structure, const gchar *field, gchar *value)
 {
@@ -132,7 +144,7 @@ keep_colours (const GstCaps *caps, GstStructure *other)
 {
   GstVideoInfo info;
 
-  if (!gst_video_info_from_caps (&info, caps) || !GST_VIDEO_INFO_IS_YUV (&info))
+  if (!gst_dssr_caps_parse (&info, caps) || !GST_VIDEO_INFO_IS_YUV (&info))
     return;
   set_if_missing (other, "colorimetry",
       gst_video_colorimetry_to_string (&info.colorimetry));

@@ -18,6 +18,10 @@ GstCaps *gst_dssr_caps_template (void);
 GstCaps *gst_dssr_caps_transform (
     GstPadDirection direction, const GstCaps *caps, gint scale);
 
+/* As gst_video_info_from_caps, whose 1.22 forgets the chroma siting of caps
+ * with no colorimetry. */
+gboolean gst_dssr_caps_parse (GstVideoInfo *info, const GstCaps *caps);
+
 /* Fixates `othercaps` (taken): the smallest scale comes first. Colorimetry and
  * chroma siting that `caps` leave to a default are written out, as the default
  * depends on the height. */

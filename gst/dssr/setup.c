@@ -1,6 +1,7 @@
 /* Model and session: what caps and properties make of them.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "caps.h"
 #include "frames.h"
 #include "gstdssuperres.h"
 #include "models.h"
@@ -217,8 +218,8 @@ gst_dssr_super_res_set_caps (
 
   gst_dssr_super_res_drain (self);
   gst_dssr_super_res_close_session (self);
-  if (!gst_video_info_from_caps (&in, incaps)
-      || !gst_video_info_from_caps (&out, outcaps)) {
+  if (!gst_dssr_caps_parse (&in, incaps)
+      || !gst_dssr_caps_parse (&out, outcaps)) {
     GST_ERROR_OBJECT (self, "not video: %" GST_PTR_FORMAT, incaps);
     return FALSE;
   }
