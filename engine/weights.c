@@ -41,111 +41,120 @@ has_quad (const guint8 *mask, gsize quad)
   return !mask || mask[quad >> 3] >> (quad & 7) & 1;
 }
 
-static gboolean
-read_mask (DssrOp *op, const DssrSafetensors *file, const char *where,
-    gsize n_quads, GError **error)
+/* The array of this kind, which has this shape. */
+static const DssrArray *
+get_array (DssrReader *reader, const char *kind, DssrDtype dtype,
+    const gint64 *shape, guint n_dims, GError **error)
 {
+  const DssrArray *array = dssr_safetensors_get (
+      reader->file, reader->where, kind, dtype, shape, n_dims, error);
+  if (array)
+    reader->op->bytes += (gsize)(array->end - array->begin);
+  return array;
+}
+
+/* A copy of an array of one dimension and `n` elements. */
+static void *
+copy_array (DssrReader *reader, int which, const char *kind, DssrDtype dtype,
+    gint64 n, GError **error)
+{
+  const DssrArray *array = get_array (reader, kind, dtype, &n, 1, error);
+  if (!array)
+    return NULL;
+  gsize size = (gsize)(array->end - array->begin);
+  return memcpy (new_array (reader->op, which, size), array->data, size);
+}
+
+static gboolean
+read_mask (DssrReader *reader, gsize n_quads, GError **error)
+{
+  DssrOp *op = reader->op;
   op->weight_quads = n_quads;
-  if (!dssr_safetensors_has (file, where, "mask"))
+  if (!dssr_safetensors_has (reader->file, reader->where, "mask"))
     return TRUE;
 
   gsize size = (n_quads + 7) / 8;
-  const DssrArray *array = dssr_safetensors_get (file, where, "mask",
-      DSSR_DTYPE_U8, (const gint64[]){(gint64)size}, 1, error);
-  if (!array)
+  const guint8 *mask =
+      copy_array (reader, MASK, "mask", DSSR_DTYPE_U8, (gint64)size, error);
+  if (!mask)
     return FALSE;
-  if (n_quads & 7 && array->data[size - 1] >> (n_quads & 7))
-    return dssr_fail (error, where, "mask has bits after the last quad");
-  guint8 *mask = new_array (op, MASK, size);
-  memcpy (mask, array->data, size);
+  if (n_quads & 7 && mask[size - 1] >> (n_quads & 7))
+    return dssr_fail (
+        error, reader->where, "mask has bits after the last quad");
   op->conv.mask = mask;
   op->weight_quads = 0;
   for (gsize i = 0; i < n_quads; i++)
     op->weight_quads += has_quad (mask, i);
-  op->bytes += size;
   return TRUE;
 }
 
 static const DssrArray *
-find_weight (
-    DssrOp *op, const DssrSafetensors *file, const char *where, GError **error)
+find_weight (DssrReader *reader, GError **error)
 {
+  const DssrOp *op = reader->op;
   const DssrConv *conv = &op->conv;
   gint64 quads = (gint64)op->weight_quads;
-  if (op->bits < 8)
-    return dssr_safetensors_get (file, where, "weight", DSSR_DTYPE_U8,
-        (const gint64[]){(quads * 4 * op->bits + 7) / 8}, 1, error);
-  if (conv->mask)
-    return dssr_safetensors_get (file, where, "weight", DSSR_DTYPE_I8,
-        (const gint64[]){quads, 4}, 2, error);
-  return dssr_safetensors_get (file, where, "weight", DSSR_DTYPE_I8,
-      (const gint64[]){
-          4 * conv->out_quads, conv->kernel * conv->kernel, 4 * conv->in_quads},
-      3, error);
+
+  if (op->bits < 8) {
+    gint64 bytes = (quads * 4 * op->bits + 7) / 8;
+    return get_array (reader, "weight", DSSR_DTYPE_U8, &bytes, 1, error);
+  }
+  if (conv->mask) {
+    const gint64 shape[] = {quads, 4};
+    return get_array (reader, "weight", DSSR_DTYPE_I8, shape, 2, error);
+  }
+  const gint64 shape[] = {
+      4 * conv->out_quads, conv->kernel * conv->kernel, 4 * conv->in_quads};
+  return get_array (reader, "weight", DSSR_DTYPE_I8, shape, 3, error);
 }
 
 static gboolean
-read_weight (DssrOp *op, const DssrSafetensors *file, const char *where,
-    gsize n_quads, GError **error)
+read_weight (DssrReader *reader, gsize n_quads, GError **error)
 {
-  const DssrArray *array = find_weight (op, file, where, error);
+  DssrConv *conv = &reader->op->conv;
+  const DssrArray *array = find_weight (reader, error);
   if (!array)
     return FALSE;
-  Stream stream = {.next = array->data, .bits = op->bits};
-  int8_t *weight = new_array (op, WEIGHT, 4 * n_quads);
+
+  Stream stream = {.next = array->data, .bits = reader->op->bits};
+  int8_t *weight = new_array (reader->op, WEIGHT, 4 * n_quads);
   for (gsize i = 0; i < n_quads; i++) {
-    if (has_quad (op->conv.mask, i)) {
+    if (has_quad (conv->mask, i)) {
       for (int lane = 0; lane < 4; lane++)
         weight[4 * i + lane] = next_value (&stream);
     }
   }
-  op->conv.weight = weight;
-  op->bytes += (gsize)(array->end - array->begin);
+  conv->weight = weight;
   return TRUE;
 }
 
-static gboolean
-read_bias (
-    DssrOp *op, const DssrSafetensors *file, const char *where, GError **error)
+static const int32_t *
+read_bias (DssrReader *reader, GError **error)
 {
-  gint64 n = 4 * op->conv.out_quads;
-  const DssrArray *array =
-      dssr_safetensors_get (file, where, "bias", DSSR_DTYPE_I32, &n, 1, error);
-  if (!array)
-    return FALSE;
-  int32_t *bias = new_array (op, BIAS, (gsize)n * sizeof *bias);
-  memcpy (bias, array->data, (gsize)n * sizeof *bias);
-  for (gint64 i = 0; i < n; i++)
+  int n = 4 * reader->op->conv.out_quads;
+  int32_t *bias = copy_array (reader, BIAS, "bias", DSSR_DTYPE_I32, n, error);
+  for (int i = 0; bias && i < n; i++)
     bias[i] = GINT32_FROM_LE (bias[i]);
-  op->conv.bias = bias;
-  op->bytes += (gsize)n * sizeof *bias;
-  return TRUE;
+  return bias;
 }
 
 /* Channels that only pad a quad get 0, so that their lanes hold the zero point
  * whatever the file says. */
 static const int16_t *
-read_mult (DssrOp *op, const DssrSafetensors *file, const char *where,
-    const char *kind, int which, GError **error)
+read_mult (DssrReader *reader, int which, const char *kind, GError **error)
 {
-  gint64 n = 4 * op->conv.out_quads;
-  const DssrArray *array =
-      dssr_safetensors_get (file, where, kind, DSSR_DTYPE_I16, &n, 1, error);
-  if (!array)
-    return NULL;
-  int16_t *mult = new_array (op, which, (gsize)n * sizeof *mult);
-  memcpy (mult, array->data, (gsize)n * sizeof *mult);
-  for (gint64 i = 0; i < n; i++) {
+  int n = 4 * reader->op->conv.out_quads;
+  int16_t *mult = copy_array (reader, which, kind, DSSR_DTYPE_I16, n, error);
+  for (int i = 0; mult && i < n; i++) {
     mult[i] = GINT16_FROM_LE (mult[i]);
     if (mult[i] < 0) {
-      dssr_fail (error, where, "%s[%d] is %d, must be 0 to 32767", kind, (int)i,
-          mult[i]);
+      dssr_fail (error, reader->where, "%s[%d] is %d, must be 0 to 32767", kind,
+          i, mult[i]);
       return NULL;
     }
-    if (i >= op->channels)
+    if (i >= reader->op->channels)
       mult[i] = 0;
   }
-  op->bytes += (gsize)n * sizeof *mult;
   return mult;
 }
 
@@ -188,38 +197,31 @@ check_overflow (
 }
 
 gboolean
-dssr_weights_read (DssrOp *op, const DssrSafetensors *file, const char *where,
-    const guint8 *in_max, gsize *budget, GError **error)
+dssr_weights_read (DssrReader *reader, const guint8 *in_max, GError **error)
 {
-  DssrConv *conv = &op->conv;
+  DssrConv *conv = &reader->op->conv;
   guint64 n_quads = (guint64)4 * conv->out_quads * conv->kernel * conv->kernel
                     * conv->in_quads;
-  if (n_quads > *budget / 4)
-    return dssr_fail (
-        error, where, "weight: more than 256 MiB of weights in the model");
-  *budget -= (gsize)n_quads * 4;
+  if (n_quads > reader->budget / 4)
+    return dssr_fail (error, reader->where,
+        "weight: more than 256 MiB of weights in the model");
+  reader->budget -= (gsize)n_quads * 4;
 
-  if (!read_mask (op, file, where, (gsize)n_quads, error)
-      || !read_weight (op, file, where, (gsize)n_quads, error)
-      || !read_bias (op, file, where, error)
-      || !(conv->mult = read_mult (op, file, where, "mult", MULT, error)))
+  if (!read_mask (reader, (gsize)n_quads, error)
+      || !read_weight (reader, (gsize)n_quads, error)
+      || !(conv->bias = read_bias (reader, error))
+      || !(conv->mult = read_mult (reader, MULT, "mult", error)))
     return FALSE;
   if (conv->act == DSSR_ACT_LEAKY) {
-    conv->mult_neg = read_mult (op, file, where, "mult_neg", MULT_NEG, error);
-    if (!conv->mult_neg || !check_mult_neg (op, where, error))
+    conv->mult_neg = read_mult (reader, MULT_NEG, "mult_neg", error);
+    if (!conv->mult_neg || !check_mult_neg (reader->op, reader->where, error))
       return FALSE;
   }
-  return check_overflow (op, where, in_max, error);
+  return check_overflow (reader->op, reader->where, in_max, error);
 }
 
 const guint8 *
-dssr_table_read (
-    DssrOp *op, const DssrSafetensors *file, const char *where, GError **error)
+dssr_table_read (DssrReader *reader, GError **error)
 {
-  const DssrArray *array = dssr_safetensors_get (
-      file, where, "table", DSSR_DTYPE_U8, (const gint64[]){256}, 1, error);
-  if (!array)
-    return NULL;
-  op->bytes += 256;
-  return memcpy (new_array (op, TABLE, 256), array->data, 256);
+  return copy_array (reader, TABLE, "table", DSSR_DTYPE_U8, 256, error);
 }
