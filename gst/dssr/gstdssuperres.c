@@ -171,7 +171,11 @@ start (GstBaseTransform *trans)
   GST_OBJECT_LOCK (self);
   self->frames = self->base_frames = 0;
   GST_OBJECT_UNLOCK (self);
-  return gst_dssr_super_res_open_model_file (self);
+  if (gst_dssr_super_res_open_model_file (self))
+    return TRUE;
+  /* The base class does not stop what did not start. */
+  gst_dssr_super_res_close_model (self);
+  return FALSE;
 }
 
 static gboolean
@@ -182,7 +186,6 @@ stop (GstBaseTransform *trans)
   gst_dssr_super_res_close_session (self);
   gst_dssr_super_res_close_model (self);
   GST_OBJECT_LOCK (self);
-  self->model_scale = 0;
   self->latency = 0;
   self->stats = (DssrStats){0};
   GST_OBJECT_UNLOCK (self);

@@ -31,6 +31,9 @@ void
 gst_dssr_super_res_close_model (GstDssrSuperRes *self)
 {
   set_model (self, NULL, NULL);
+  GST_OBJECT_LOCK (self);
+  self->model_scale = 0;
+  GST_OBJECT_UNLOCK (self);
 }
 
 /* Opens a model, or posts an error that says what to do. */
