@@ -217,14 +217,12 @@ see_frame (DssrSession *session, gint64 number)
 }
 
 /* The luma of the next frame through the network. A frame that the window lacks
- * is replaced by the nearest one there is. */
+ * is replaced by the nearest one there is: those held begin with the window,
+ * and end at the latest with it. */
 static void
 enlarge_luma (DssrSession *session, const DssrPicture *picture)
 {
-  gint64 next = session->next;
-  gint64 last = session->end - 1;
-  if (last > next + session->future)
-    last = next + session->future;
+  gint64 next = session->next, last = session->end - 1;
 
   int neighbours[DSSR_MAX_WINDOW - 1];
   int n = 0;

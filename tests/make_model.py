@@ -23,6 +23,7 @@ class Builder:
         self.bits, self.sparse, self.zero_residual = bits, sparse, zero_residual
         self.graph = {"frame": [], "align": [], "fuse": []}
         self.arrays = {}  # name: (dtype, shape, bytes)
+        self.dense = {}  # weights of each output, by "stage.name"
         self.channels = {}  # of each tensor, by (stage, name)
         self.build()
 
@@ -80,22 +81,24 @@ class Builder:
             data = stream.to_bytes((len(stored) * self.bits + 7) // 8, "little")
             self.array(stage, out, "weight", "U8", [len(data)], data)
         row = taps * inputs
-        return [values[o * row : (o + 1) * row] for o in range(outputs)]
+        rows = [values[o * row : (o + 1) * row] for o in range(outputs)]
+        self.dense[f"{stage}.{out}"] = rows
+        return rows
 
     def conv(self, stage, out, inputs, channels, kernel=3, stride=1, act="leaky", wide=False, spread=45, max_out=255):
         """A convolution whose outputs spread around their zero point; wide ones by `spread` of each channel."""
         out4 = 4 * quads(channels)
         in4 = 4 * sum(quads(self.channels_of(stage, i)) for i in inputs)
         rows = self.weights(stage, out, (out4, kernel * kernel, in4))
-        spreads = spread if isinstance(spread, list) else [spread * max_out / 255 if not wide else spread] * channels
+        # The lanes that pad the last quad are noise too: a reader has to silence them.
+        spreads = spread if isinstance(spread, list) else [spread * max_out / 255 if not wide else spread] * out4
         bias, mult, deviation = [], [], []
         for row in rows:
             deviation.append(70 * math.sqrt(sum(w * w for w in row)) + 1)
             bias.append(-sum(row) * 110 + round(self.rng.gauss(0, deviation[-1] / 4)))
         shift = max(0, math.ceil(math.log2(4 * max(deviation) / 32768)))
         for o in range(out4):
-            wanted = spreads[o] if o < channels else 0
-            mult.append(min(32767, round(32768 * wanted * 2**shift / deviation[o])))
+            mult.append(min(32767, round(32768 * spreads[o] * 2**shift / deviation[o])))
         self.array(stage, out, "bias", "I32", [out4], struct.pack(f"<{out4}i", *bias))
         self.array(stage, out, "mult", "I16", [out4], struct.pack(f"<{out4}h", *mult))
         if act == "leaky":
@@ -120,7 +123,7 @@ class Builder:
             inputs.append(self.add("align", "up2", f"offup{n}", [f"off{n + 1}"], coarse))
         self.conv("align", f"off{n}", inputs, offset_channels)
         groups, k = channels // 4, taps * taps
-        spread = [40] * (2 * k * groups) + [50] * (k * groups)
+        spread = [40] * (2 * k * groups) + [50] * (k * groups + 3)
         self.conv("align", f"offset{n}", [f"off{n}"], 3 * k * groups, 1, act="none", wide=True, spread=spread)
         sampled = f"sampled{n}"
         inputs = [f"nbr.{feature}", f"offset{n}"]

@@ -120,6 +120,16 @@ test_macs (void)
   g_assert_cmpfloat (dssr_model_get_macs (model), ==, sum);
 }
 
+/* The greatest biases that the weights and the inputs' ranges allow. */
+static void
+test_bias (void)
+{
+  g_autoptr (DssrModel) inputs = open_good ("good-bias-inputs.safetensors");
+  g_assert_nonnull (inputs);
+  g_autoptr (DssrModel) max = open_good ("good-bias-max.safetensors");
+  g_assert_nonnull (max);
+}
+
 static void
 test_no_file (void)
 {
@@ -182,6 +192,7 @@ main (int argc, char **argv)
   g_test_add_func ("/model/good", test_good);
   g_test_add_func ("/model/sparse", test_sparse);
   g_test_add_func ("/model/macs", test_macs);
+  g_test_add_func ("/model/bias", test_bias);
   g_test_add_func ("/model/no-file", test_no_file);
   g_test_add_func ("/model/truncated", test_truncated);
 

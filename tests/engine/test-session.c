@@ -258,20 +258,26 @@ check_siting (
   format.width *= scale;
   format.height *= scale;
   g_autoptr (Image) out = image_new (&format, &layout);
-  /* 8 steps of a sample for each pixel of the enlarged picture. */
-  for (int y = 0; y < image_height (in, 1); y++) {
-    for (int x = 0; x < image_width (in, 1); x++) {
-      image_set (in, 1, x, y, 8 * scale * x);
-      image_set (in, 2, x, y, 8 * scale * y);
+  /* Steps of 8 for each pixel of the enlarged picture, of 4 each way in luma.
+   */
+  for (int plane = 0; plane < 3; plane++) {
+    for (int y = 0; y < image_height (in, plane); y++) {
+      for (int x = 0; x < image_width (in, plane); x++) {
+        const int ramps[] = {4 * (x + y), 8 * x, 8 * y};
+        image_set (in, plane, x, y, scale * ramps[plane]);
+      }
     }
   }
   g_assert_true (dssr_session_push (session, &in->picture, in, NULL, &error));
   dssr_session_drain (session);
-  g_assert_true (dssr_session_pull (session, &out->picture, &error));
-  for (int i = 2 * scale; i < scale * (image_height (in, 1) - 2); i++)
-    g_assert_cmpint (image_get (out, 2, 9, i), ==, 8 * i + scale * phase_y / 2);
+  g_assert_true (dssr_session_pull_base (session, &out->picture, &error));
+  for (int i = 2 * scale; i < scale * (image_height (in, 0) - 2); i++)
+    g_assert_cmpint (
+        image_get (out, 0, 9, i), ==, 4 * (i + 9) - (scale == 2 ? 4 : 12));
   for (int i = 2 * scale; i < scale * (image_width (in, 1) - 2); i++)
     g_assert_cmpint (image_get (out, 1, i, 9), ==, 8 * i + scale * phase_x / 2);
+  for (int i = 2 * scale; i < scale * (image_height (in, 2) - 2); i++)
+    g_assert_cmpint (image_get (out, 2, 9, i), ==, 8 * i + scale * phase_y / 2);
 }
 
 static void

@@ -310,6 +310,24 @@ class Corpus:
         case("mult-neg-large", "mult_neg[3] is 32767, must be at most mult", "frame.head", "mult_neg", 3, 32767)
         case("bias-overflows", "bias[5] and weight can add up to", "frame.head", "bias", 5, 2**31 - 1)
         case("bias-overflows-below", "bias[5] and weight can add up to", "frame.head", "bias", 5, -(2**31))
+
+        def edge(over, path, out, row, maxima):
+            """The greatest bias that cannot overflow, and `over` more."""
+            model = Model(bits=4)
+            op = model.op(path)
+            dense = built(bits=4).dense[path][row]
+            reach = sum(abs(w) * m for w, m in zip(dense, maxima, strict=True)) + (1 << op["shift"] >> 1)
+            dtype, shape, content = model.arrays[f"{path}.bias"]
+            values = list(struct.unpack(f"<{shape[0]}i", content))
+            values[row] = 2**31 - 1 - reach + over
+            model.arrays[f"{path}.bias"] = (dtype, shape, struct.pack(f"<{shape[0]}i", *values))
+            expected = f"{path}: bias[{row}] and weight can add up to {2**31 - 1 + over}," if over else None
+            self.write(out, model.pack(), expected)
+
+        for over in (0, 1):
+            name = "bias-over" if over else "good-bias"
+            edge(over, "fuse.fused", f"{name}-inputs", 5, [255] * 24)
+            edge(over, "frame.blockb", f"{name}-max", 6, [15] * 72)
         case("mask-quad-more", "weight has shape", "frame.down2", "mask", 0, 255, sparse=True)
         case("mask-quad-less", "weight has shape", "frame.down2", "mask", 0, 0, sparse=True)
         # Four outputs, one tap, one quad of inputs: four bits of the only byte.
