@@ -7,7 +7,7 @@
 #define SPARE_BUFFERS 1
 
 gboolean
-gst_dssr_super_res_get_unit_size (
+gst_ds_super_res_get_unit_size (
     GstBaseTransform *trans, GstCaps *caps, gsize *size)
 {
   GstVideoInfo info;
@@ -19,10 +19,10 @@ gst_dssr_super_res_get_unit_size (
 }
 
 gboolean
-gst_dssr_super_res_propose_allocation (
+gst_ds_super_res_propose_allocation (
     GstBaseTransform *trans, GstQuery *decide_query, GstQuery *query)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
   GstCaps *caps;
   gboolean need_pool;
   GstVideoInfo info;
@@ -51,9 +51,9 @@ gst_dssr_super_res_propose_allocation (
 /* The base class activates the pool that the query ends with; this chooses one
  * whose buffers have a GstVideoMeta if downstream reads it. */
 gboolean
-gst_dssr_super_res_decide_allocation (GstBaseTransform *trans, GstQuery *query)
+gst_ds_super_res_decide_allocation (GstBaseTransform *trans, GstQuery *query)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
   GstBaseTransformClass *base_class =
       g_type_class_peek (GST_TYPE_BASE_TRANSFORM);
   GstCaps *caps;
@@ -86,10 +86,10 @@ gst_dssr_super_res_decide_allocation (GstBaseTransform *trans, GstQuery *query)
 }
 
 gboolean
-gst_dssr_super_res_transform_meta (
+gst_ds_super_res_transform_meta (
     GstBaseTransform *trans, GstBuffer *outbuf, GstMeta *meta, GstBuffer *inbuf)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
   const GstMetaInfo *info = meta->info;
 
   /* What speaks of pixels knows how to be scaled, or is lost. */

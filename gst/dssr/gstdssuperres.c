@@ -12,7 +12,7 @@
  * comes from three frames. Luma goes through the network, chroma is enlarged by
  * bicubic interpolation. The output is the same, to the byte, on every machine.
  *
- * A frame waits for the next one (#GstDssrSuperRes:lookahead), which is
+ * A frame waits for the next one (#GstDsSuperRes:lookahead), which is
  * reported as latency; with `lookahead=0` none is added, at a small loss of
  * quality. Frames that would come too late get the bicubic enlargement alone if
  * #GstBaseTransform:qos is set; none is dropped.
@@ -53,20 +53,19 @@ enum {
   PROP_STATS,
 };
 
-G_DEFINE_FINAL_TYPE (
-    GstDssrSuperRes, gst_dssr_super_res, GST_TYPE_BASE_TRANSFORM)
+G_DEFINE_FINAL_TYPE (GstDsSuperRes, gst_ds_super_res, GST_TYPE_BASE_TRANSFORM)
 GST_ELEMENT_REGISTER_DEFINE_WITH_CODE (dssuperres, "dssuperres", GST_RANK_NONE,
-    GST_TYPE_DSSR_SUPER_RES,
+    GST_TYPE_DS_SUPER_RES,
     GST_DEBUG_CATEGORY_INIT (
         gst_dssr_debug, "dssuperres", 0, "video super-resolution"))
 
-#define parent_class gst_dssr_super_res_parent_class
+#define parent_class gst_ds_super_res_parent_class
 
 static GstCaps *
 transform_caps (GstBaseTransform *trans, GstPadDirection direction,
     GstCaps *caps, GstCaps *filter)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
 
   GST_OBJECT_LOCK (self);
   gint scale = self->scale ? (gint)self->scale : self->model_scale;
@@ -92,7 +91,7 @@ fixate_caps (GstBaseTransform *trans, GstPadDirection direction, GstCaps *caps,
 
 /* Rotation by a quarter turn swaps the sides that the viewer sees. */
 static void
-read_orientation (GstDssrSuperRes *self, GstEvent *event)
+read_orientation (GstDsSuperRes *self, GstEvent *event)
 {
   GstTagList *tags;
   g_autofree gchar *orientation = NULL;
@@ -106,28 +105,28 @@ read_orientation (GstDssrSuperRes *self, GstEvent *event)
 static gboolean
 sink_event (GstBaseTransform *trans, GstEvent *event)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
 
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
-      gst_dssr_super_res_drain (self);
+      gst_ds_super_res_drain (self);
       self->rotated = FALSE;
       break;
     case GST_EVENT_SEGMENT:
-      gst_dssr_super_res_drain (self);
-      gst_dssr_super_res_reset_qos (self);
+      gst_ds_super_res_drain (self);
+      gst_ds_super_res_reset_qos (self);
       self->last_pts = GST_CLOCK_TIME_NONE;
       break;
     /* set_caps drains when caps differ. */
     case GST_EVENT_EOS:
     case GST_EVENT_GAP:
     case GST_EVENT_SEGMENT_DONE:
-      gst_dssr_super_res_drain (self);
+      gst_ds_super_res_drain (self);
       break;
     case GST_EVENT_FLUSH_STOP:
       if (self->session)
         dssr_session_reset (self->session);
-      gst_dssr_super_res_reset_qos (self);
+      gst_ds_super_res_reset_qos (self);
       self->last_pts = GST_CLOCK_TIME_NONE;
       break;
     case GST_EVENT_TAG:
@@ -143,48 +142,48 @@ static gboolean
 src_event (GstBaseTransform *trans, GstEvent *event)
 {
   if (GST_EVENT_TYPE (event) == GST_EVENT_QOS)
-    gst_dssr_super_res_update_qos (GST_DSSR_SUPER_RES (trans), event);
+    gst_ds_super_res_update_qos (GST_DS_SUPER_RES (trans), event);
   return GST_BASE_TRANSFORM_CLASS (parent_class)->src_event (trans, event);
 }
 
 static gboolean
 query (GstBaseTransform *trans, GstPadDirection direction, GstQuery *q)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
 
   if (GST_QUERY_TYPE (q) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)
-    return gst_dssr_super_res_add_latency (self, q);
+    return gst_ds_super_res_add_latency (self, q);
   /* Upstream wants its buffers back. */
   if (GST_QUERY_TYPE (q) == GST_QUERY_DRAIN && direction == GST_PAD_SINK)
-    gst_dssr_super_res_drain (self);
+    gst_ds_super_res_drain (self);
   return GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, q);
 }
 
 static gboolean
 start (GstBaseTransform *trans)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
 
   self->rotated = FALSE;
   self->last_pts = GST_CLOCK_TIME_NONE;
-  gst_dssr_super_res_reset_qos (self);
+  gst_ds_super_res_reset_qos (self);
   GST_OBJECT_LOCK (self);
   self->frames = self->base_frames = 0;
   GST_OBJECT_UNLOCK (self);
-  if (gst_dssr_super_res_open_model_file (self))
+  if (gst_ds_super_res_open_model_file (self))
     return TRUE;
   /* The base class does not stop what did not start. */
-  gst_dssr_super_res_close_model (self);
+  gst_ds_super_res_close_model (self);
   return FALSE;
 }
 
 static gboolean
 stop (GstBaseTransform *trans)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
 
-  gst_dssr_super_res_close_session (self);
-  gst_dssr_super_res_close_model (self);
+  gst_ds_super_res_close_session (self);
+  gst_ds_super_res_close_model (self);
   GST_OBJECT_LOCK (self);
   self->latency = 0;
   self->stats = (DssrStats){0};
@@ -193,7 +192,7 @@ stop (GstBaseTransform *trans)
 }
 
 static GstStructure *
-make_stats (GstDssrSuperRes *self)
+make_stats (GstDsSuperRes *self)
 {
   GST_OBJECT_LOCK (self);
   GstStructure *stats = gst_structure_new ("application/x-dssr-stats", "model",
@@ -213,7 +212,7 @@ make_stats (GstDssrSuperRes *self)
 static void
 set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (object);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (object);
 
   GST_OBJECT_LOCK (self);
   switch (id) {
@@ -250,7 +249,7 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 static void
 get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (object);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (object);
 
   if (id == PROP_STATS) {
     g_value_take_boxed (value, make_stats (self));
@@ -286,7 +285,7 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 static void
 finalize (GObject *object)
 {
-  g_free (GST_DSSR_SUPER_RES (object)->model_file);
+  g_free (GST_DS_SUPER_RES (object)->model_file);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
@@ -324,7 +323,7 @@ install_properties (GObjectClass *klass)
           "Threads that compute (0: one for each core)", 0, MAX_THREADS, 0,
           ready));
   /**
-   * GstDssrSuperRes:stats:
+   * GstDsSuperRes:stats:
    *
    * * `model` (string): path of the model in use
    * * `scene` (string): `landscape` or `portrait`
@@ -345,7 +344,7 @@ install_properties (GObjectClass *klass)
 }
 
 static void
-gst_dssr_super_res_class_init (GstDssrSuperResClass *klass)
+gst_ds_super_res_class_init (GstDsSuperResClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
@@ -371,14 +370,14 @@ gst_dssr_super_res_class_init (GstDssrSuperResClass *klass)
 
   trans_class->transform_caps = transform_caps;
   trans_class->fixate_caps = fixate_caps;
-  trans_class->set_caps = gst_dssr_super_res_set_caps;
-  trans_class->get_unit_size = gst_dssr_super_res_get_unit_size;
-  trans_class->propose_allocation = gst_dssr_super_res_propose_allocation;
-  trans_class->decide_allocation = gst_dssr_super_res_decide_allocation;
-  trans_class->transform_meta = gst_dssr_super_res_transform_meta;
-  trans_class->submit_input_buffer = gst_dssr_super_res_submit_input_buffer;
-  trans_class->generate_output = gst_dssr_super_res_generate_output;
-  trans_class->transform = gst_dssr_super_res_transform;
+  trans_class->set_caps = gst_ds_super_res_set_caps;
+  trans_class->get_unit_size = gst_ds_super_res_get_unit_size;
+  trans_class->propose_allocation = gst_ds_super_res_propose_allocation;
+  trans_class->decide_allocation = gst_ds_super_res_decide_allocation;
+  trans_class->transform_meta = gst_ds_super_res_transform_meta;
+  trans_class->submit_input_buffer = gst_ds_super_res_submit_input_buffer;
+  trans_class->generate_output = gst_ds_super_res_generate_output;
+  trans_class->transform = gst_ds_super_res_transform;
   trans_class->sink_event = sink_event;
   trans_class->src_event = src_event;
   trans_class->query = query;
@@ -387,7 +386,7 @@ gst_dssr_super_res_class_init (GstDssrSuperResClass *klass)
 }
 
 static void
-gst_dssr_super_res_init (GstDssrSuperRes *self)
+gst_ds_super_res_init (GstDsSuperRes *self)
 {
   self->lookahead = DEFAULT_LOOKAHEAD;
   gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);

@@ -12,14 +12,14 @@
 
 G_BEGIN_DECLS
 
-#define GST_TYPE_DSSR_SUPER_RES (gst_dssr_super_res_get_type ())
+#define GST_TYPE_DS_SUPER_RES (gst_ds_super_res_get_type ())
 G_DECLARE_FINAL_TYPE (
-    GstDssrSuperRes, gst_dssr_super_res, GST, DSSR_SUPER_RES, GstBaseTransform)
+    GstDsSuperRes, gst_ds_super_res, GST, DS_SUPER_RES, GstBaseTransform)
 GST_ELEMENT_REGISTER_DECLARE (dssuperres)
 
 GST_DEBUG_CATEGORY_EXTERN (gst_dssr_debug);
 
-struct _GstDssrSuperRes {
+struct _GstDsSuperRes {
   GstBaseTransform parent;
 
   /* Properties. Under the object lock. */
@@ -55,48 +55,47 @@ struct _GstDssrSuperRes {
 
 /* Opens the file of the `model` property, if there is one. FALSE: an error was
  * posted. */
-gboolean gst_dssr_super_res_open_model_file (GstDssrSuperRes *self);
-gboolean gst_dssr_super_res_set_caps (
+gboolean gst_ds_super_res_open_model_file (GstDsSuperRes *self);
+gboolean gst_ds_super_res_set_caps (
     GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps);
 /* Brings the model in line with scene and orientation, between two frames.
  * FALSE: an error was posted. */
-gboolean gst_dssr_super_res_update_model (GstDssrSuperRes *self);
-void gst_dssr_super_res_close_session (GstDssrSuperRes *self);
-void gst_dssr_super_res_close_model (GstDssrSuperRes *self);
+gboolean gst_ds_super_res_update_model (GstDsSuperRes *self);
+void gst_ds_super_res_close_session (GstDsSuperRes *self);
+void gst_ds_super_res_close_model (GstDsSuperRes *self);
 
 /* ---- stream.c: from buffer to buffer ---- */
 
-GstFlowReturn gst_dssr_super_res_submit_input_buffer (
+GstFlowReturn gst_ds_super_res_submit_input_buffer (
     GstBaseTransform *trans, gboolean is_discont, GstBuffer *buffer);
-GstFlowReturn gst_dssr_super_res_generate_output (
+GstFlowReturn gst_ds_super_res_generate_output (
     GstBaseTransform *trans, GstBuffer **outbuf);
-GstFlowReturn gst_dssr_super_res_transform (
+GstFlowReturn gst_ds_super_res_transform (
     GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf);
 /* Pushes the frames that wait for a later one, and forgets the history. */
-GstFlowReturn gst_dssr_super_res_drain (GstDssrSuperRes *self);
+GstFlowReturn gst_ds_super_res_drain (GstDsSuperRes *self);
 
 /* ---- timing.c: latency and quality of service ---- */
 
 /* Recomputes the latency, and posts a message if it changed. */
-void gst_dssr_super_res_update_latency (GstDssrSuperRes *self);
+void gst_ds_super_res_update_latency (GstDsSuperRes *self);
 /* Learns the duration of a frame from timestamps where caps do not say it. */
-void gst_dssr_super_res_observe (GstDssrSuperRes *self, GstBuffer *buffer);
-gboolean gst_dssr_super_res_add_latency (
-    GstDssrSuperRes *self, GstQuery *query);
-void gst_dssr_super_res_reset_qos (GstDssrSuperRes *self);
-void gst_dssr_super_res_update_qos (GstDssrSuperRes *self, GstEvent *event);
+void gst_ds_super_res_observe (GstDsSuperRes *self, GstBuffer *buffer);
+gboolean gst_ds_super_res_add_latency (GstDsSuperRes *self, GstQuery *query);
+void gst_ds_super_res_reset_qos (GstDsSuperRes *self);
+void gst_ds_super_res_update_qos (GstDsSuperRes *self, GstEvent *event);
 /* Is the buffer late already? If so, a QoS message was posted. */
-gboolean gst_dssr_super_res_is_late (GstDssrSuperRes *self, GstBuffer *buffer);
+gboolean gst_ds_super_res_is_late (GstDsSuperRes *self, GstBuffer *buffer);
 
 /* ---- allocation.c: pools, sizes and metas ---- */
 
-gboolean gst_dssr_super_res_get_unit_size (
+gboolean gst_ds_super_res_get_unit_size (
     GstBaseTransform *trans, GstCaps *caps, gsize *size);
-gboolean gst_dssr_super_res_propose_allocation (
+gboolean gst_ds_super_res_propose_allocation (
     GstBaseTransform *trans, GstQuery *decide_query, GstQuery *query);
-gboolean gst_dssr_super_res_decide_allocation (
+gboolean gst_ds_super_res_decide_allocation (
     GstBaseTransform *trans, GstQuery *query);
-gboolean gst_dssr_super_res_transform_meta (GstBaseTransform *trans,
+gboolean gst_ds_super_res_transform_meta (GstBaseTransform *trans,
     GstBuffer *outbuf, GstMeta *meta, GstBuffer *inbuf);
 
 G_END_DECLS

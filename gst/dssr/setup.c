@@ -9,7 +9,7 @@
 #define GST_CAT_DEFAULT gst_dssr_debug
 
 void
-gst_dssr_super_res_close_session (GstDssrSuperRes *self)
+gst_ds_super_res_close_session (GstDsSuperRes *self)
 {
   g_clear_pointer (&self->session, dssr_session_free);
   g_clear_pointer (&self->rgb, gst_dssr_rgb_free);
@@ -17,7 +17,7 @@ gst_dssr_super_res_close_session (GstDssrSuperRes *self)
 
 /* Takes both; remembers the path for `stats`. */
 static void
-set_model (GstDssrSuperRes *self, DssrModel *model, gchar *path)
+set_model (GstDsSuperRes *self, DssrModel *model, gchar *path)
 {
   g_clear_pointer (&self->model, dssr_model_unref);
   self->model = model;
@@ -28,7 +28,7 @@ set_model (GstDssrSuperRes *self, DssrModel *model, gchar *path)
 }
 
 void
-gst_dssr_super_res_close_model (GstDssrSuperRes *self)
+gst_ds_super_res_close_model (GstDsSuperRes *self)
 {
   set_model (self, NULL, NULL);
   GST_OBJECT_LOCK (self);
@@ -38,7 +38,7 @@ gst_dssr_super_res_close_model (GstDssrSuperRes *self)
 
 /* Opens a model, or posts an error that says what to do. */
 static DssrModel *
-open_model (GstDssrSuperRes *self, const gchar *path)
+open_model (GstDsSuperRes *self, const gchar *path)
 {
   g_autoptr (GError) error = NULL;
   DssrModel *model = dssr_model_open (path, &error);
@@ -62,7 +62,7 @@ open_model (GstDssrSuperRes *self, const gchar *path)
 }
 
 gboolean
-gst_dssr_super_res_open_model_file (GstDssrSuperRes *self)
+gst_ds_super_res_open_model_file (GstDsSuperRes *self)
 {
   GST_OBJECT_LOCK (self);
   gchar *path = g_strdup (self->model_file);
@@ -94,7 +94,7 @@ gst_dssr_super_res_open_model_file (GstDssrSuperRes *self)
 
 /* The scene that property and orientation ask for. */
 static GstDssrScene
-choose_scene (GstDssrSuperRes *self)
+choose_scene (GstDsSuperRes *self)
 {
   GST_OBJECT_LOCK (self);
   GstDssrScene scene = self->scene;
@@ -110,7 +110,7 @@ choose_scene (GstDssrSuperRes *self)
 }
 
 gboolean
-gst_dssr_super_res_update_model (GstDssrSuperRes *self)
+gst_ds_super_res_update_model (GstDsSuperRes *self)
 {
   GstDssrScene scene = choose_scene (self);
   gint scale = self->out_info.width / self->in_info.width;
@@ -155,7 +155,7 @@ gst_dssr_super_res_update_model (GstDssrSuperRes *self)
 /* The session for the current caps; without Vulkan, where it was asked for, on
  * the CPU with a warning. */
 static DssrSession *
-make_session (GstDssrSuperRes *self, const GstVideoInfo *info)
+make_session (GstDsSuperRes *self, const GstVideoInfo *info)
 {
   DssrSessionConfig config = DSSR_SESSION_CONFIG_INIT;
   g_autoptr (GError) error = NULL;
@@ -189,7 +189,7 @@ make_session (GstDssrSuperRes *self, const GstVideoInfo *info)
 /* Refuses what caps allow and the element does not, and says why. */
 static gboolean
 check_caps (
-    GstDssrSuperRes *self, const GstVideoInfo *in, const GstVideoInfo *out)
+    GstDsSuperRes *self, const GstVideoInfo *in, const GstVideoInfo *out)
 {
   if (GST_VIDEO_INFO_IS_INTERLACED (in)) {
     GST_ELEMENT_ERROR (self, STREAM, WRONG_TYPE,
@@ -212,15 +212,15 @@ check_caps (
 }
 
 gboolean
-gst_dssr_super_res_set_caps (
+gst_ds_super_res_set_caps (
     GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
   GstVideoInfo in, out;
   guint threads;
 
-  gst_dssr_super_res_drain (self);
-  gst_dssr_super_res_close_session (self);
+  gst_ds_super_res_drain (self);
+  gst_ds_super_res_close_session (self);
   if (!gst_dssr_caps_parse (&in, incaps)
       || !gst_dssr_caps_parse (&out, outcaps)) {
     GST_ERROR_OBJECT (self, "not video: %" GST_PTR_FORMAT, incaps);
@@ -230,7 +230,7 @@ gst_dssr_super_res_set_caps (
     return FALSE;
   self->in_info = in;
   self->out_info = out;
-  if (!gst_dssr_super_res_update_model (self))
+  if (!gst_ds_super_res_update_model (self))
     return FALSE;
 
   const GstVideoInfo *info = &self->in_info;
@@ -256,6 +256,6 @@ gst_dssr_super_res_set_caps (
   self->frame_duration =
       in.fps_n > 0 ? gst_util_uint64_scale_int (GST_SECOND, in.fps_d, in.fps_n)
                    : 0;
-  gst_dssr_super_res_update_latency (self);
+  gst_ds_super_res_update_latency (self);
   return TRUE;
 }

@@ -14,7 +14,7 @@ free_frame (gpointer frame)
 
 /* Maps the buffer (taken) for the engine; NULL: an error was posted. */
 static GstDssrFrame *
-take_buffer (GstDssrSuperRes *self, GstBuffer *buffer)
+take_buffer (GstDsSuperRes *self, GstBuffer *buffer)
 {
   GstDssrFrame *frame = NULL;
 
@@ -36,10 +36,10 @@ take_buffer (GstDssrSuperRes *self, GstBuffer *buffer)
 }
 
 GstFlowReturn
-gst_dssr_super_res_submit_input_buffer (
+gst_ds_super_res_submit_input_buffer (
     GstBaseTransform *trans, gboolean is_discont, GstBuffer *buffer)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
   g_autoptr (GError) error = NULL;
 
   /* The base class's own would drop late buffers, which are part of the history
@@ -50,14 +50,14 @@ gst_dssr_super_res_submit_input_buffer (
                                                : GST_FLOW_NOT_NEGOTIATED;
   }
   if (GST_BUFFER_IS_DISCONT (buffer)) {
-    GstFlowReturn ret = gst_dssr_super_res_drain (self);
+    GstFlowReturn ret = gst_ds_super_res_drain (self);
     if (ret != GST_FLOW_OK) {
       gst_buffer_unref (buffer);
       return ret;
     }
   }
-  gst_dssr_super_res_observe (self, buffer);
-  if (!gst_dssr_super_res_update_model (self)) {
+  gst_ds_super_res_observe (self, buffer);
+  if (!gst_ds_super_res_update_model (self)) {
     gst_buffer_unref (buffer);
     return GST_FLOW_ERROR;
   }
@@ -75,9 +75,9 @@ gst_dssr_super_res_submit_input_buffer (
 }
 
 GstFlowReturn
-gst_dssr_super_res_generate_output (GstBaseTransform *trans, GstBuffer **outbuf)
+gst_ds_super_res_generate_output (GstBaseTransform *trans, GstBuffer **outbuf)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
   GstBaseTransformClass *base_class =
       g_type_class_peek (GST_TYPE_BASE_TRANSFORM);
   GstDssrFrame *frame =
@@ -94,8 +94,7 @@ gst_dssr_super_res_generate_output (GstBaseTransform *trans, GstBuffer **outbuf)
 
 /* Enlarges the frame that is next into a mapped picture. */
 static gboolean
-pull (
-    GstDssrSuperRes *self, GstVideoFrame *video, gboolean late, GError **error)
+pull (GstDsSuperRes *self, GstVideoFrame *video, gboolean late, GError **error)
 {
   GstVideoFrame *target =
       self->rgb ? gst_dssr_rgb_get_enlarged (self->rgb) : video;
@@ -109,11 +108,11 @@ pull (
 }
 
 GstFlowReturn
-gst_dssr_super_res_transform (
+gst_ds_super_res_transform (
     GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf)
 {
-  GstDssrSuperRes *self = GST_DSSR_SUPER_RES (trans);
-  gboolean late = gst_dssr_super_res_is_late (self, inbuf);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
+  gboolean late = gst_ds_super_res_is_late (self, inbuf);
   g_autoptr (GError) error = NULL;
   GstVideoFrame video;
 
@@ -139,7 +138,7 @@ gst_dssr_super_res_transform (
 }
 
 GstFlowReturn
-gst_dssr_super_res_drain (GstDssrSuperRes *self)
+gst_ds_super_res_drain (GstDsSuperRes *self)
 {
   GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
   GstFlowReturn ret = GST_FLOW_OK;
@@ -149,7 +148,7 @@ gst_dssr_super_res_drain (GstDssrSuperRes *self)
     return GST_FLOW_OK;
   dssr_session_drain (self->session);
   do {
-    ret = gst_dssr_super_res_generate_output (trans, &outbuf);
+    ret = gst_ds_super_res_generate_output (trans, &outbuf);
     if (!outbuf)
       break;
     if (ret == GST_FLOW_OK)

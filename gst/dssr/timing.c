@@ -9,7 +9,7 @@
 #define MAX_FRAME_DURATION GST_SECOND
 
 void
-gst_dssr_super_res_update_latency (GstDssrSuperRes *self)
+gst_ds_super_res_update_latency (GstDsSuperRes *self)
 {
   gint frames = self->session ? dssr_session_get_latency (self->session) : 0;
   GstClockTime latency = frames * self->frame_duration;
@@ -28,7 +28,7 @@ gst_dssr_super_res_update_latency (GstDssrSuperRes *self)
 }
 
 void
-gst_dssr_super_res_observe (GstDssrSuperRes *self, GstBuffer *buffer)
+gst_ds_super_res_observe (GstDsSuperRes *self, GstBuffer *buffer)
 {
   GstClockTime pts = GST_BUFFER_PTS (buffer), last = self->last_pts;
 
@@ -41,12 +41,12 @@ gst_dssr_super_res_observe (GstDssrSuperRes *self, GstBuffer *buffer)
   GstClockTime duration = MIN (pts - last, MAX_FRAME_DURATION);
   if (duration > self->frame_duration) {
     self->frame_duration = duration;
-    gst_dssr_super_res_update_latency (self);
+    gst_ds_super_res_update_latency (self);
   }
 }
 
 gboolean
-gst_dssr_super_res_add_latency (GstDssrSuperRes *self, GstQuery *query)
+gst_ds_super_res_add_latency (GstDsSuperRes *self, GstQuery *query)
 {
   GstPad *sinkpad = GST_BASE_TRANSFORM_SINK_PAD (self);
   GstClockTime min, max;
@@ -68,7 +68,7 @@ gst_dssr_super_res_add_latency (GstDssrSuperRes *self, GstQuery *query)
 }
 
 void
-gst_dssr_super_res_reset_qos (GstDssrSuperRes *self)
+gst_ds_super_res_reset_qos (GstDsSuperRes *self)
 {
   GST_OBJECT_LOCK (self);
   self->earliest_time = GST_CLOCK_TIME_NONE;
@@ -77,7 +77,7 @@ gst_dssr_super_res_reset_qos (GstDssrSuperRes *self)
 }
 
 void
-gst_dssr_super_res_update_qos (GstDssrSuperRes *self, GstEvent *event)
+gst_ds_super_res_update_qos (GstDsSuperRes *self, GstEvent *event)
 {
   gdouble proportion;
   GstClockTimeDiff diff;
@@ -96,7 +96,7 @@ gst_dssr_super_res_update_qos (GstDssrSuperRes *self, GstEvent *event)
 }
 
 gboolean
-gst_dssr_super_res_is_late (GstDssrSuperRes *self, GstBuffer *buffer)
+gst_ds_super_res_is_late (GstDsSuperRes *self, GstBuffer *buffer)
 {
   GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
   GstClockTime pts = GST_BUFFER_PTS (buffer);
