@@ -20,14 +20,13 @@ if ! echo 'int LLVMFuzzerTestOneInput (void) { return 0; }' \
   exit 77
 fi
 
-packages="glib-2.0 gobject-2.0 json-glib-1.0"
 # shellcheck disable=SC2046
 clang -g -O1 -D_GNU_SOURCE -I"$root" \
   -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-  $(pkg-config --cflags $packages) \
+  $(pkg-config --cflags gobject-2.0 json-glib-1.0) \
   "$root"/tests/fuzz/fuzz-model.c "$root"/engine/*.c \
   "$root"/kernels/*.c "$root"/kernels/scalar/*.c \
-  -o "$work/fuzz-model" $(pkg-config --libs $packages) -lpthread -lm
+  -o "$work/fuzz-model" $(pkg-config --libs gobject-2.0 json-glib-1.0) -lpthread -lm
 
 mkdir "$work/found"
 # GLib's slices would hide what leaks and what is freed.
