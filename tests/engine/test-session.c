@@ -22,6 +22,26 @@ make_stream (const char *model, int width, int height)
   return stream;
 }
 
+static DssrSession *
+start (const Stream *stream)
+{
+  g_autoptr (DssrModel) model = load_model (stream->model);
+  g_autoptr (GError) error = NULL;
+  DssrSession *session = dssr_session_new (model, &stream->config, &error);
+  g_assert_no_error (error);
+  return session;
+}
+
+/* Room for an enlarged picture. */
+static Image *
+make_enlarged (const Stream *stream, int scale)
+{
+  DssrFormat format = stream->config.format;
+  format.width *= scale;
+  format.height *= scale;
+  return image_new (&format, &stream->layout);
+}
+
 /* ---- The same bytes ---- */
 
 static void
@@ -245,19 +265,12 @@ static void
 check_siting (
     const char *name, int scale, DssrFormat format, int phase_x, int phase_y)
 {
-  g_autoptr (DssrModel) model = load_model (name);
-  DssrSessionConfig config = DSSR_SESSION_CONFIG_INIT;
-  config.threads = 1;
-  config.format = format;
+  Stream stream = make_stream (name, format.width, format.height);
+  stream.config.format = format;
   g_autoptr (GError) error = NULL;
-  g_autoptr (DssrSession) session = dssr_session_new (model, &config, &error);
-  g_assert_no_error (error);
-
-  const Layout layout = {0};
-  g_autoptr (Image) in = image_new (&format, &layout);
-  format.width *= scale;
-  format.height *= scale;
-  g_autoptr (Image) out = image_new (&format, &layout);
+  g_autoptr (DssrSession) session = start (&stream);
+  g_autoptr (Image) in = image_new (&format, &stream.layout);
+  g_autoptr (Image) out = make_enlarged (&stream, scale);
   /* Steps of 8 for each pixel of the enlarged picture, of 4 each way in luma.
    */
   for (int plane = 0; plane < 3; plane++) {
@@ -307,16 +320,11 @@ test_release (void)
 {
   Stream stream = make_stream ("x2", 16, 16);
   g_autoptr (GError) error = NULL;
-  g_autoptr (DssrModel) model = load_model ("x2");
-  g_autoptr (DssrSession) session =
-      dssr_session_new (model, &stream.config, &error);
-  DssrFormat format = stream.config.format;
+  g_autoptr (DssrSession) session = start (&stream);
   Image *images[6];
   for (int i = 0; i < 6; i++)
-    images[i] = image_new (&format, &stream.layout);
-  format.width *= 2;
-  format.height *= 2;
-  g_autoptr (Image) out = image_new (&format, &stream.layout);
+    images[i] = image_new (&stream.config.format, &stream.layout);
+  g_autoptr (Image) out = make_enlarged (&stream, 2);
 
   for (int i = 0; i < 5; i++) {
     g_assert_true (dssr_session_push (
@@ -350,14 +358,9 @@ test_out_of_turn (void)
 {
   Stream stream = make_stream ("x2", 16, 16);
   g_autoptr (GError) error = NULL;
-  g_autoptr (DssrModel) model = load_model ("x2");
-  g_autoptr (DssrSession) session =
-      dssr_session_new (model, &stream.config, &error);
-  DssrFormat format = stream.config.format;
-  g_autoptr (Image) in = image_new (&format, &stream.layout);
-  format.width *= 2;
-  format.height *= 2;
-  g_autoptr (Image) out = image_new (&format, &stream.layout);
+  g_autoptr (DssrSession) session = start (&stream);
+  g_autoptr (Image) in = image_new (&stream.config.format, &stream.layout);
+  g_autoptr (Image) out = make_enlarged (&stream, 2);
 
   g_assert_false (dssr_session_pull (session, &out->picture, &error));
   g_assert_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT);
