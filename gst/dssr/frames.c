@@ -57,15 +57,15 @@ gboolean
 gst_dssr_frames_map (GstVideoFrame *video, const GstVideoInfo *info,
     GstBuffer *buffer, GstMapFlags flags)
 {
-  if (!gst_video_frame_map (video, info, buffer, flags))
+  const GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
+
+  /* It may say another size or format than the caps. */
+  if (meta
+      && (meta->width < (guint)GST_VIDEO_INFO_WIDTH (info)
+          || meta->height < (guint)GST_VIDEO_INFO_HEIGHT (info)
+          || meta->format != GST_VIDEO_INFO_FORMAT (info)))
     return FALSE;
-  /* A GstVideoMeta may say another size than the caps. */
-  if (GST_VIDEO_FRAME_WIDTH (video) >= GST_VIDEO_INFO_WIDTH (info)
-      && GST_VIDEO_FRAME_HEIGHT (video) >= GST_VIDEO_INFO_HEIGHT (info)
-      && GST_VIDEO_FRAME_FORMAT (video) == GST_VIDEO_INFO_FORMAT (info))
-    return TRUE;
-  gst_video_frame_unmap (video);
-  return FALSE;
+  return gst_video_frame_map (video, info, buffer, flags);
 }
 
 GstDssrFrame *

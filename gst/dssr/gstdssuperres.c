@@ -114,7 +114,6 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
       break;
     case GST_EVENT_SEGMENT:
       gst_ds_super_res_drain (self);
-      gst_ds_super_res_reset_qos (self);
       self->last_pts = GST_CLOCK_TIME_NONE;
       break;
     /* set_caps drains when caps differ. */
@@ -127,7 +126,6 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
       if (self->session)
         dssr_session_reset (self->session);
       gst_ds_super_res_reset_qos (self);
-      self->last_pts = GST_CLOCK_TIME_NONE;
       break;
     case GST_EVENT_TAG:
       read_orientation (self, event);

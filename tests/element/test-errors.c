@@ -171,14 +171,18 @@ test_no_vulkan (void)
 static void
 test_short_buffer (void)
 {
-  GstHarness *h =
-      test_harness (test_element ("x2", 0), test_caps ("I420", 20, 14));
-
-  g_assert_cmpint (
-      gst_harness_push (h, gst_buffer_new_and_alloc (100)), ==, GST_FLOW_ERROR);
-  test_expect_error (h, GST_MESSAGE_ERROR, GST_STREAM_ERROR,
-      GST_STREAM_ERROR_FORMAT, "smaller", NULL);
-  test_teardown (h);
+  for (guint i = 0; i < 3; i++) {
+    GstHarness *h =
+        test_harness (test_element ("x2", 0), test_caps ("I420", 20, 14));
+    GstBuffer *buffer = gst_buffer_new_and_alloc (i ? 20 * 14 * 3 / 2 : 100);
+    if (i)
+      gst_buffer_add_video_meta (
+          buffer, 0, GST_VIDEO_FORMAT_I420, i == 1 ? 16 : 20, i == 2 ? 12 : 14);
+    g_assert_cmpint (gst_harness_push (h, buffer), ==, GST_FLOW_ERROR);
+    test_expect_error (h, GST_MESSAGE_ERROR, GST_STREAM_ERROR,
+        GST_STREAM_ERROR_FORMAT, "smaller", NULL);
+    test_teardown (h);
+  }
 }
 
 int

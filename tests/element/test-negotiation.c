@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common.h"
 
+#include <gst/base/gstbasetransform.h>
+
 #define LANDSCAPE(scale) "landscape-x" #scale "-balanced.safetensors"
 #define PORTRAIT(scale) "portrait-x" #scale "-balanced.safetensors"
 
@@ -119,6 +121,38 @@ test_query (void)
   check_query ("video/x-raw, format=RGBA", "EMPTY");
 }
 
+static void
+check_transform (gint scale, const gchar *in, const gchar *out)
+{
+  GstElement *element = test_element (NULL, 0);
+  g_autoptr (GstCaps) caps = gst_caps_from_string (in);
+  g_autoptr (GstCaps) wanted = gst_caps_from_string (out);
+
+  g_object_set (element, "scale", scale, NULL);
+  GstCaps *got = GST_BASE_TRANSFORM_GET_CLASS (element)->transform_caps (
+      GST_BASE_TRANSFORM (element), GST_PAD_SINK, caps, NULL);
+  g_assert_true (gst_caps_is_strictly_equal (got, wanted));
+  gst_caps_unref (got);
+  gst_object_unref (element);
+}
+
+/* What can come out of sizes that are not fixed yet. */
+static void
+test_ranges (void)
+{
+  check_transform (2, "video/x-raw, width=[3, 9], height=7",
+      "video/x-raw, width=[6, 18, 2], height=14");
+  check_transform (4, "video/x-raw, width=[4, 12, 4], height={1, 3}",
+      "video/x-raw, width=[16, 48, 16], height={4, 12}");
+  check_transform (0, "video/x-raw, width=5, height=7",
+      "video/x-raw, width=10, height=14; video/x-raw, width=20, height=28");
+  check_transform (4, "video/x-raw, width=[4, 2147483644, 4], height=1",
+      "video/x-raw, width=[16, 2147483632, 16], height=4");
+  check_transform (4, "video/x-raw, width=1073741824, height=7", "EMPTY");
+  check_transform (4, "video/x-raw, width=[536870911, 2147483647], height=7",
+      "video/x-raw, width=2147483644, height=28");
+}
+
 /* Everything else in the caps passes as it is. */
 static void
 test_fields (void)
@@ -204,6 +238,33 @@ test_scene (void)
   test_remove_dir (dir);
 }
 
+/* A rotation tag is of one stream, and pixels need not be square. */
+static void
+test_shape (void)
+{
+  gchar *dir =
+      test_model_dir (LANDSCAPE (2), "x2", PORTRAIT (2), "x2-zero", NULL);
+  GstHarness *h =
+      test_harness (test_element (NULL, 1), test_caps ("I420", 14, 20));
+
+  gst_harness_push_event (
+      h, gst_event_new_tag (
+             gst_tag_list_new (GST_TAG_IMAGE_ORIENTATION, "rotate-90", NULL)));
+  gst_harness_set_src_caps_str (
+      h, "video/x-raw, format=I420, width=12, height=20, framerate=25/1");
+  check_used (h, "landscape", LANDSCAPE (2));
+  gst_harness_push_event (h, gst_event_new_stream_start ("other"));
+  gst_harness_set_src_caps_str (
+      h, "video/x-raw, format=I420, width=14, height=20, framerate=25/1");
+  check_used (h, "portrait", PORTRAIT (2));
+  gst_harness_set_src_caps_str (h,
+      "video/x-raw, format=I420, width=14, height=20, framerate=25/1, "
+      "pixel-aspect-ratio=2/1");
+  check_used (h, "landscape", LANDSCAPE (2));
+  test_teardown (h);
+  test_remove_dir (dir);
+}
+
 /* No portrait model: the landscape one serves. */
 static void
 test_scene_fallback (void)
@@ -225,9 +286,11 @@ main (int argc, char **argv)
   g_test_add_func ("/negotiation/model-scale", test_model_scale);
   g_test_add_func ("/negotiation/scale-change", test_scale_change);
   g_test_add_func ("/negotiation/query", test_query);
+  g_test_add_func ("/negotiation/ranges", test_ranges);
   g_test_add_func ("/negotiation/fields", test_fields);
   g_test_add_func ("/negotiation/colours", test_colours);
   g_test_add_func ("/negotiation/scene", test_scene);
+  g_test_add_func ("/negotiation/shape", test_shape);
   g_test_add_func ("/negotiation/scene-fallback", test_scene_fallback);
   return test_run ();
 }
