@@ -41,7 +41,7 @@ make_venv()
   local python=build/venv/bin/python
   [ -x $python ] || /usr/bin/python3 -m venv --system-site-packages build/venv
   $python -c 'import safetensors' 2>/dev/null \
-    || $python -m pip install --quiet --disable-pip-version-check safetensors==0.4.5
+    || $python -m pip install --quiet --disable-pip-version-check safetensors==0.8.0
 }
 
 case "${1:-demo}" in

@@ -6,13 +6,11 @@
 #include <gst/app/app.h>
 
 /* The frames before the chosen one give it a past. */
-#define RUN_UP (GST_SECOND / 2)
+#define RUN_UP (GST_SECOND / 5)
 
 static const char launch[] =
-    "filesrc name=source "
-    "! decodebin caps=video/x-raw expose-all-streams=false "
-    "! queue ! videoconvert ! deinterlace ! videoflip video-direction=auto "
-    "! video/x-raw,format={I420,I420_10LE} ! tee name=tee "
+    "filesrc name=source ! decodebin ! video/x-raw ! queue "
+    "! " UPSCALE_PREPARE " ! tee name=tee "
     "tee. ! queue ! appsink name=small sync=false max-buffers=4 "
     "tee. ! queue ! dssuperres name=enlarge "
     "! appsink name=large sync=false max-buffers=4";
@@ -22,9 +20,9 @@ static void
 take_error (GstElement *pipeline, const UpscaleOptions *options, GError **error)
 {
   g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
-  g_autoptr (GstMessage) message =
-      gst_bus_pop_filtered (bus, GST_MESSAGE_ERROR);
-  if (message)
+  g_autoptr (GstMessage) message = gst_bus_timed_pop_filtered (
+      bus, GST_SECOND, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
+  if (message && GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR)
     g_propagate_error (error, upscale_bus_error (message));
   else
     g_set_error (error, UPSCALE_ERROR, 0,
@@ -83,14 +81,16 @@ find_frame (GstElement *pipeline, GstClockTime target, GstSample **small,
   }
 }
 
-/* To RGBx of the given size, by Catmull-Rom interpolation. */
+/* To RGBA of the given size, by Catmull-Rom interpolation. */
 static gboolean
 convert (GstSample *sample, int width, int height, GstVideoFrame *frame)
 {
   GstVideoInfo in_info, out_info;
   GstVideoFrame in;
   gst_video_info_from_caps (&in_info, gst_sample_get_caps (sample));
-  gst_video_info_set_format (&out_info, GST_VIDEO_FORMAT_RGBx, width, height);
+  gst_video_info_set_format (&out_info, GST_VIDEO_FORMAT_RGBA, width, height);
+  out_info.fps_n = in_info.fps_n;
+  out_info.fps_d = in_info.fps_d;
   g_autoptr (GstBuffer) buffer =
       gst_buffer_new_allocate (NULL, GST_VIDEO_INFO_SIZE (&out_info), NULL);
   if (!gst_video_frame_map (

@@ -162,8 +162,7 @@ add_audio (UpscaleJob *job, GstPad *pad, GstCaps *caps)
 {
   GError *error = NULL;
   g_autofree char *launch = describe_audio (job, caps, &error);
-  GstElement *bin =
-      launch ? gst_parse_bin_from_description (launch, TRUE, &error) : NULL;
+  GstElement *bin = launch ? make_chain (launch, &error) : NULL;
   if (!bin) {
     post_error (job, error);
     return;
@@ -213,22 +212,8 @@ stream_found (GstElement *parsebin, GstPad *pad, gpointer data)
     add_audio (job, pad, caps);
 }
 
-static void
-streams_complete (GstElement *parsebin, gpointer data)
-{
-  UpscaleJob *job = data;
-  g_mutex_lock (&job->lock);
-  gboolean has_video = job->source != NULL;
-  g_mutex_unlock (&job->lock);
-  if (!has_video)
-    post_error (job,
-        g_error_new (UPSCALE_ERROR, 0,
-            "'%s' has no video; give a file that has", job->options->input));
-}
-
 /* ---- Construction ---- */
 
-/* Upright and progressive first: the network sees pictures as people do. */
 static GstElement *
 make_video (const UpscaleOptions *options, GError **error)
 {
@@ -236,20 +221,10 @@ make_video (const UpscaleOptions *options, GError **error)
   if (!encoder)
     return NULL;
   g_autofree char *launch = g_strdup_printf (VIDEO_QUEUE
-      " ! decodebin caps=video/x-raw ! " FRAME_QUEUE " "
-      "! videoconvert ! deinterlace ! videoflip video-direction=auto "
-      "! video/x-raw,format={I420,I420_10LE} ! dssuperres name=enlarge "
-      "! " FRAME_QUEUE " ! videoconvert ! %s",
+      " ! decodebin caps=video/x-raw ! " FRAME_QUEUE " ! " UPSCALE_PREPARE
+      " ! dssuperres name=enlarge ! " FRAME_QUEUE " ! videoconvert ! %s",
       encoder);
   return make_chain (launch, error);
-}
-
-static void
-connect_parsebin (UpscaleJob *job, GstElement *parsebin)
-{
-  g_signal_connect (parsebin, "pad-added", G_CALLBACK (stream_found), job);
-  g_signal_connect (
-      parsebin, "no-more-pads", G_CALLBACK (streams_complete), job);
 }
 
 UpscaleJob *
@@ -278,7 +253,7 @@ upscale_job_new (const UpscaleOptions *options, GError **error)
   gst_element_link (source, parsebin);
   gst_element_link (video, mux);
   gst_element_link (mux, sink);
-  connect_parsebin (job, parsebin);
+  g_signal_connect (parsebin, "pad-added", G_CALLBACK (stream_found), job);
 
   g_autoptr (GstElement) enlarge =
       gst_bin_get_by_name (GST_BIN (video), "enlarge");

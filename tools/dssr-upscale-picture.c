@@ -8,10 +8,10 @@
 #define ZOOM 4 /* of the detail */
 #define GAP 4  /* between the parts, in pixels */
 
-/* RGBx in memory. */
-#define WHITE 0x00ffffffu
-#define BLACK 0x00000000u
-#define YELLOW 0x0000d7ffu
+/* RGBA in memory. */
+#define WHITE 0xffffffffu
+#define BLACK 0xff000000u
+#define YELLOW 0xff00d7ffu
 
 typedef struct {
   guint32 *pixels;
@@ -150,7 +150,7 @@ upscale_picture_compose (
 
   GstVideoInfo info;
   gst_video_info_set_format (
-      &info, GST_VIDEO_FORMAT_RGBx, width, top + detail.height * ZOOM);
+      &info, GST_VIDEO_FORMAT_RGBA, width, top + detail.height * ZOOM);
   g_autoptr (GstBuffer) buffer =
       gst_buffer_new_allocate (NULL, GST_VIDEO_INFO_SIZE (&info), NULL);
   GstVideoFrame frame;

@@ -18,6 +18,9 @@
 /* A file that stops this much before its promised end has lost something. */
 #define END_TOLERANCE (GST_SECOND / 2)
 
+/* Packets at the beginning that hold no frame, as Theora has. */
+#define HEADERS 3
+
 typedef struct {
   UpscaleJob *job;
   GMainLoop *loop;
@@ -75,14 +78,50 @@ upscale_bus_error (GstMessage *message)
       error->domain, error->code, "%s (%s)", error->message, detail + 1);
 }
 
-static void
-fail (Run *run, GstMessage *message)
+/* Frames that are enlarged make a playable file, if it can be written. */
+static gboolean
+can_finish (Run *run)
 {
-  if (run->error)
+  UpscaleState state;
+  upscale_job_get_state (run->job, &state);
+  return state.frames > 0
+         && !g_error_matches (
+             run->error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE)
+         && !g_error_matches (
+             run->error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT);
+}
+
+/* Takes the error. */
+static void
+fail (Run *run, GError *error)
+{
+  if (run->error) {
+    g_error_free (error);
     return;
-  run->error = upscale_bus_error (message);
-  upscale_job_stop (run->job);
-  run->deadline = g_timeout_add_seconds (FINISH_SECONDS, give_up, run);
+  }
+  run->error = error;
+  if (run->error->domain == GST_STREAM_ERROR)
+    g_prefix_error (&run->error,
+        "the input is damaged, incomplete or of an unknown kind: ");
+  if (can_finish (run)) {
+    upscale_job_stop (run->job);
+    run->deadline = g_timeout_add_seconds (FINISH_SECONDS, give_up, run);
+  } else {
+    g_main_loop_quit (run->loop);
+  }
+}
+
+static gboolean
+has_video (GstMessage *message)
+{
+  g_autoptr (GstStreamCollection) streams = NULL;
+  gst_message_parse_stream_collection (message, &streams);
+  for (guint i = 0; i < gst_stream_collection_get_size (streams); i++) {
+    GstStream *stream = gst_stream_collection_get_stream (streams, i);
+    if (gst_stream_get_stream_type (stream) & GST_STREAM_TYPE_VIDEO)
+      return TRUE;
+  }
+  return FALSE;
 }
 
 static gboolean
@@ -93,7 +132,11 @@ bus_message (GstBus *bus, GstMessage *message, gpointer data)
     run->finished = TRUE;
     g_main_loop_quit (run->loop);
   } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR) {
-    fail (run, message);
+    fail (run, upscale_bus_error (message));
+  } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_STREAM_COLLECTION) {
+    if (!has_video (message))
+      fail (run, g_error_new (UPSCALE_ERROR, 0,
+                     "the input has no video; give a file that has"));
   } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_WARNING) {
     g_autoptr (GError) warning = upscale_bus_error (message);
     note (run, "warning: ", warning->message);
@@ -150,7 +193,7 @@ check_whole (
     g_set_error (error, UPSCALE_ERROR, 0,
         "'%s' is cut short: %.1f of %.1f seconds are there", options->input,
         (double)state->end / GST_SECOND, (double)state->duration / GST_SECOND);
-  else if (state->frames < state->packets - state->packets / 10)
+  else if (state->frames + state->packets / 10 + HEADERS < state->packets)
     g_set_error (error, UPSCALE_ERROR, 0,
         "'%s' is damaged: only %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
         " frames could be decoded",

@@ -8,6 +8,14 @@
 
 #define UPSCALE_ERROR (g_quark_from_static_string ("dssr-upscale"))
 
+/* What a decoded picture needs before the network sees it: progressive and
+ * upright, as people do. The deinterlacer wants 8 bits. */
+#define UPSCALE_PREPARE                                                        \
+  "videoconvert "                                                              \
+  "! video/x-raw,format={I420,I420_10LE},interlace-mode=progressive;"          \
+  "video/x-raw,format=I420,interlace-mode={interleaved,mixed,fields} "         \
+  "! deinterlace ! videoflip video-direction=auto"
+
 /* ---- Options ---- */
 
 typedef struct {
@@ -87,7 +95,7 @@ void upscale_progress_break (UpscaleProgress *progress);
 /* Enlarges one frame both ways and writes options->compare. */
 gboolean upscale_compare (const UpscaleOptions *options, GError **error);
 
-/* Puts two pictures of the same size (RGBx) together: the left half of
+/* Puts two pictures of the same size (RGBA) together: the left half of
  * `bicubic` beside the right half of `ours`, and below them the same detail of
  * both, enlarged. Returns a new frame. */
 GstSample *upscale_picture_compose (
