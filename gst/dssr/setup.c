@@ -61,6 +61,22 @@ open_model (GstDsSuperRes *self, const gchar *path)
   return model;
 }
 
+/* Posts an error if the model in use does not enlarge by `scale`. */
+static gboolean
+check_scale (GstDsSuperRes *self, gint scale)
+{
+  gint model_scale = dssr_model_get_scale (self->model);
+
+  if (scale == model_scale)
+    return TRUE;
+  GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
+      ("The model \"%s\" enlarges %d times, not %d times. Set the property "
+       "\"scale\" to %d, or \"model\" to another file.",
+          self->model_path, model_scale, scale, model_scale),
+      (NULL));
+  return FALSE;
+}
+
 gboolean
 gst_ds_super_res_open_model_file (GstDsSuperRes *self)
 {
@@ -82,14 +98,7 @@ gst_ds_super_res_open_model_file (GstDsSuperRes *self)
   GST_OBJECT_LOCK (self);
   self->model_scale = model_scale;
   GST_OBJECT_UNLOCK (self);
-  if (scale == 0 || scale == model_scale)
-    return TRUE;
-  GST_ELEMENT_ERROR (self, RESOURCE, SETTINGS,
-      ("The model \"%s\" enlarges %d times, not %d times. Set the property "
-       "\"scale\" to %d, or \"model\" to another file.",
-          path, model_scale, scale, model_scale),
-      (NULL));
-  return FALSE;
+  return scale == 0 || check_scale (self, scale);
 }
 
 /* The scene that property and orientation ask for. */
@@ -120,31 +129,29 @@ gst_ds_super_res_update_model (GstDsSuperRes *self)
   gboolean same = self->session && scene == self->used_scene;
   self->used_scene = scene;
   GST_OBJECT_UNLOCK (self);
-  if (!shipped || same)
+  if (same)
     return TRUE;
+  if (!shipped)
+    return check_scale (self, scale);
 
   g_autofree gchar *path = gst_dssr_models_path (scene, scale);
   if (g_strcmp0 (path, self->model_path) == 0)
-    return TRUE;
+    return check_scale (self, scale);
 
   DssrModel *model = open_model (self, path);
   if (!model)
     return FALSE;
-  if (dssr_model_get_scale (model) != scale) {
-    GST_ELEMENT_ERROR (self, RESOURCE, OPEN_READ,
-        ("The model file \"%s\" enlarges %d times, not %d times as its name "
-         "says. Install the models again.",
-            path, dssr_model_get_scale (model), scale),
-        (NULL));
-    dssr_model_unref (model);
-    return FALSE;
-  }
   set_model (self, model, g_steal_pointer (&path));
+  if (!check_scale (self, scale))
+    return FALSE;
 
   g_autoptr (GError) error = NULL;
-  if (!self->session
-      || dssr_session_switch_model (self->session, model, &error))
+  if (!self->session)
     return TRUE;
+  if (dssr_session_switch_model (self->session, model, &error)) {
+    gst_ds_super_res_update_latency (self);
+    return TRUE;
+  }
   GST_ELEMENT_ERROR (self, LIBRARY, SETTINGS,
       ("Cannot switch to the model \"%s\": %s.", self->model_path,
           error->message),
@@ -217,7 +224,6 @@ gst_ds_super_res_set_caps (
 {
   GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
   GstVideoInfo in, out;
-  guint threads;
 
   gst_ds_super_res_drain (self);
   gst_ds_super_res_close_session (self);
@@ -236,7 +242,7 @@ gst_ds_super_res_set_caps (
   const GstVideoInfo *info = &self->in_info;
   if (GST_VIDEO_INFO_IS_RGB (&in)) {
     GST_OBJECT_LOCK (self);
-    threads = self->threads;
+    guint threads = self->threads;
     GST_OBJECT_UNLOCK (self);
     self->rgb = gst_dssr_rgb_new (&in, &out, threads);
     if (!self->rgb) {

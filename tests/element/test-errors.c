@@ -110,6 +110,39 @@ test_wrong_scale (void)
   end_failing_start (h);
 }
 
+/* The property contradicts the model while frames flow. */
+static void
+test_wrong_scale_later (void)
+{
+  GstHarness *h =
+      test_harness (test_element ("x2", 0), test_caps ("I420", 20, 14));
+  GstVideoInfo info = test_src_info (h);
+
+  test_push (h, 0);
+  test_expect_frame (h, 0);
+  g_object_set (h->element, "scale", 4, NULL);
+  g_assert_cmpint (
+      gst_harness_push (h, test_frame (&info, 1)), ==, GST_FLOW_NOT_NEGOTIATED);
+  test_expect_error (h, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR,
+      GST_RESOURCE_ERROR_SETTINGS, "2 times", "not 4 times", NULL);
+  test_expect_none (h);
+  test_teardown (h);
+}
+
+/* A shipped file that is not what its name says. */
+static void
+test_misnamed (void)
+{
+  gchar *dir = test_model_dir ("landscape-x2-balanced.safetensors", "x4", NULL);
+  GstHarness *h =
+      test_harness (test_element (NULL, 0), test_caps ("I420", 20, 14));
+
+  test_expect_error (h, GST_MESSAGE_ERROR, GST_RESOURCE_ERROR,
+      GST_RESOURCE_ERROR_SETTINGS, dir, "4 times", "not 2 times", NULL);
+  test_teardown (h);
+  test_remove_dir (dir);
+}
+
 static void
 test_interlaced (void)
 {
@@ -194,6 +227,8 @@ main (int argc, char **argv)
   g_test_add_func ("/errors/corrupt-file", test_corrupt_file);
   g_test_add_func ("/errors/recovery", test_recovery);
   g_test_add_func ("/errors/wrong-scale", test_wrong_scale);
+  g_test_add_func ("/errors/wrong-scale-later", test_wrong_scale_later);
+  g_test_add_func ("/errors/misnamed", test_misnamed);
   g_test_add_func ("/errors/interlaced", test_interlaced);
   g_test_add_func ("/errors/oversize", test_oversize);
   g_test_add_func ("/errors/no-vulkan", test_no_vulkan);
