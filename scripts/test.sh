@@ -36,7 +36,7 @@ check()
 logs=()
 build build -Dwerror=true
 CC=clang build build-asan -Dwerror=true -Dbuildtype=debugoptimized -Db_lundef=false \
-  -Db_sanitize=address,undefined -Dfuzz=true
+  -Db_sanitize=address,undefined
 
 check build
 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
