@@ -18,6 +18,10 @@
 /* A file that stops this much before its promised end has lost something. */
 #define END_TOLERANCE (GST_SECOND / 2)
 
+/* How long the first packet may take. GStreamer 1.22's parsebin can lose the
+ * error of a demuxer that fails while it is being linked. */
+#define START_SECONDS 15
+
 /* Packets at the beginning that hold no frame, as Theora has. */
 #define HEADERS 3
 
@@ -154,7 +158,14 @@ show_progress (gpointer data)
   Run *run = data;
   UpscaleState state;
   upscale_job_get_state (run->job, &state);
-  if (!run->interrupted && !run->error)
+  if (run->interrupted || run->error)
+    return G_SOURCE_CONTINUE;
+  if (state.packets == 0
+      && g_get_monotonic_time () - run->progress.started
+             > START_SECONDS * G_USEC_PER_SEC)
+    fail (run, g_error_new (GST_STREAM_ERROR, GST_STREAM_ERROR_DEMUX,
+                   "no video came out of it in %d seconds", START_SECONDS));
+  else
     upscale_progress_update (&run->progress, &state);
   return G_SOURCE_CONTINUE;
 }
