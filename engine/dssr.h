@@ -1,17 +1,18 @@
 /* libdssr: real-time video super-resolution.
  *
- *   g_autoptr (DssrModel) model = dssr_model_open ("landscape-x2-balanced.safetensors", &error);
- *   DssrSessionConfig config = DSSR_SESSION_CONFIG_INIT;
- *   config.format = (DssrFormat) { .width = 640, .height = 360, .depth = 8, .chroma = DSSR_CHROMA_420 };
- *   g_autoptr (DssrSession) session = dssr_session_new (model, &config, &error);
- *   for each frame:
- *     dssr_session_push (session, &picture, frame, release, &error);
- *     while ((frame = dssr_session_peek (session)))
- *       dssr_session_pull (session, &enlarged, &error);
- *   dssr_session_drain (session), then peek and pull what is left.
+ *   g_autoptr (DssrModel) model = dssr_model_open
+ * ("landscape-x2-balanced.safetensors", &error); DssrSessionConfig config =
+ * DSSR_SESSION_CONFIG_INIT; config.format = (DssrFormat) { .width = 640,
+ * .height = 360, .depth = 8, .chroma = DSSR_CHROMA_420 }; g_autoptr
+ * (DssrSession) session = dssr_session_new (model, &config, &error); for each
+ * frame: dssr_session_push (session, &picture, frame, release, &error); while
+ * ((frame = dssr_session_peek (session))) dssr_session_pull (session,
+ * &enlarged, &error); dssr_session_drain (session), then peek and pull what is
+ * left.
  *
- * A session is used by one thread at a time; sessions and models are independent of each other, and a
- * model may be shared between sessions and threads.
+ * A session is used by one thread at a time; sessions and models are
+ * independent of each other, and a model may be shared between sessions and
+ * threads.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
@@ -30,7 +31,8 @@ G_BEGIN_DECLS
 DSSR_API GQuark dssr_error_quark (void);
 
 typedef enum {
-  DSSR_ERROR_MODEL,   /* the file is not a sound model; the message names the field */
+  DSSR_ERROR_MODEL,   /* the file is not a sound model; the message names the
+                         field */
   DSSR_ERROR_FORMAT,  /* a size or format that is not supported */
   DSSR_ERROR_BACKEND, /* the backend asked for is not there */
 } DssrError;
@@ -39,8 +41,9 @@ typedef enum {
 
 typedef struct _DssrModel DssrModel;
 
-/* Opens a model file (docs/model-file.md), which is untrusted: everything in it is checked. Returns a new
- * reference, or NULL with a GFileError or DSSR_ERROR_MODEL. */
+/* Opens a model file (docs/model-file.md), which is untrusted: everything in it
+ * is checked. Returns a new reference, or NULL with a GFileError or
+ * DSSR_ERROR_MODEL. */
 DSSR_API DssrModel *dssr_model_open (const char *filename, GError **error);
 DSSR_API DssrModel *dssr_model_ref (DssrModel *model);
 DSSR_API void dssr_model_unref (DssrModel *model);
@@ -49,10 +52,12 @@ DSSR_API void dssr_model_unref (DssrModel *model);
 DSSR_API int dssr_model_get_scale (const DssrModel *model);
 /* Frames that make one output frame: odd, 1 to 7. */
 DSSR_API int dssr_model_get_window (const DssrModel *model);
-/* A value of the file's metadata ("dssr.scene", "dssr.rung", "dssr.provenance", ...), or NULL. Owned by the
- * model. */
-DSSR_API const char *dssr_model_get_metadata (const DssrModel *model, const char *key);
-/* Multiply-accumulates per output pixel, as executed: channels padded to quads, absent quads left out. */
+/* A value of the file's metadata ("dssr.scene", "dssr.rung", "dssr.provenance",
+ * ...), or NULL. Owned by the model. */
+DSSR_API const char *dssr_model_get_metadata (
+    const DssrModel *model, const char *key);
+/* Multiply-accumulates per output pixel, as executed: channels padded to quads,
+ * absent quads left out. */
 DSSR_API double dssr_model_get_macs (const DssrModel *model);
 
 /* ---- Pictures ---- */
@@ -65,21 +70,26 @@ typedef enum {
 } DssrChroma;
 
 typedef struct {
-  int width, height; /* of the small picture's luma, 1 or more; times the scale at most DSSR_MAX_SIDE */
-  int depth;         /* bits of a sample: 8 (bytes), or 9 to 12 (uint16_t in native order) */
-  int shift;         /* left shift of a sample in its uint16_t: 6 in P010, else 0 */
+  int width, height; /* of the small picture's luma, 1 or more; times the scale
+                        at most DSSR_MAX_SIDE */
+  int depth; /* bits of a sample: 8 (bytes), or 9 to 12 (uint16_t in native
+                order) */
+  int shift; /* left shift of a sample in its uint16_t: 6 in P010, else 0 */
   DssrChroma chroma;
-  gboolean cosited_x, cosited_y; /* subsampled chroma lies on even luma samples rather than between two */
+  gboolean cosited_x, cosited_y; /* subsampled chroma lies on even luma samples
+                                    rather than between two */
 } DssrFormat;
 
 typedef struct {
   void *data;
   ptrdiff_t stride; /* bytes from a row to the next */
-  int step;         /* bytes from a sample to the next: 1 or 2 in a planar picture, 2 or 4 in NV12 or P010 */
+  int step; /* bytes from a sample to the next: 1 or 2 in a planar picture, 2 or
+               4 in NV12 or P010 */
 } DssrPlane;
 
-/* Luma and two chroma planes; subsampled ones have (width + 1) / 2 columns, (height + 1) / 2 rows. The enlarged
- * picture has the same format with width and height times the scale. */
+/* Luma and two chroma planes; subsampled ones have (width + 1) / 2 columns,
+ * (height + 1) / 2 rows. The enlarged picture has the same format with width
+ * and height times the scale. */
 typedef struct {
   DssrPlane planes[3];
 } DssrPicture;
@@ -101,56 +111,69 @@ typedef struct {
   int band_rows; /* rows of a unit of work; 0: chosen here */
 } DssrSessionConfig;
 
-#define DSSR_SESSION_CONFIG_INIT ((DssrSessionConfig) { .lookahead = 1 })
+#define DSSR_SESSION_CONFIG_INIT ((DssrSessionConfig){.lookahead = 1})
 
 typedef struct {
   guint64 frames_in, frames_out; /* since the session was made */
   int latency;                   /* frames from push to pull */
   int threads;
-  const char *backend;   /* name of the kernels in use; static */
-  double frame_ms;       /* time of the last frame: its push and its pull */
-  double mean_ms;        /* the same, mean of all frames */
-  gsize memory;          /* bytes that the session allocated */
+  const char *backend; /* name of the kernels in use; static */
+  double frame_ms;     /* time of the last frame: its push and its pull */
+  double mean_ms;      /* the same, mean of all frames */
+  gsize memory;        /* bytes that the session allocated */
 } DssrStats;
 
 typedef struct _DssrSession DssrSession;
 
-/* Allocates everything that frames will need. Returns NULL with DSSR_ERROR_FORMAT or DSSR_ERROR_BACKEND. */
-DSSR_API DssrSession *dssr_session_new (DssrModel *model, const DssrSessionConfig *config, GError **error);
+/* Allocates everything that frames will need. Returns NULL with
+ * DSSR_ERROR_FORMAT or DSSR_ERROR_BACKEND. */
+DSSR_API DssrSession *dssr_session_new (
+    DssrModel *model, const DssrSessionConfig *config, GError **error);
 /* Releases the frames it holds. */
 DSSR_API void dssr_session_free (DssrSession *session);
 
-/* Gives the next frame to the session. `picture` is copied, its planes are not: they stay readable and
- * unchanged until the session calls `release (frame)`, from the calling thread, in a later call. `frame` names
- * the frame and is not NULL. After dssr_session_drain, a push begins a new stretch of video. Pull what is
- * ready before the next push; otherwise, FALSE with DSSR_ERROR_FORMAT and `frame` not taken. */
-DSSR_API gboolean dssr_session_push (DssrSession *session, const DssrPicture *picture, gpointer frame,
-    GDestroyNotify release, GError **error);
+/* Gives the next frame to the session. `picture` is copied, its planes are not:
+ * they stay readable and unchanged until the session calls `release (frame)`,
+ * from the calling thread, in a later call. `frame` names the frame and is not
+ * NULL. After dssr_session_drain, a push begins a new stretch of video. Pull
+ * what is ready before the next push; otherwise, FALSE with DSSR_ERROR_FORMAT
+ * and `frame` not taken. */
+DSSR_API gboolean dssr_session_push (DssrSession *session,
+    const DssrPicture *picture, gpointer frame, GDestroyNotify release,
+    GError **error);
 
-/* The frame that the next pull enlarges, or NULL when more must be pushed first. It stays valid until the
- * pull's next push, drain or reset. */
+/* The frame that the next pull enlarges, or NULL when more must be pushed
+ * first. It stays valid until the pull's next push, drain or reset. */
 DSSR_API gpointer dssr_session_peek (DssrSession *session);
 
-/* Writes the enlarged frame named by dssr_session_peek. `picture` is the caller's and need only live for
- * the call. */
-DSSR_API gboolean dssr_session_pull (DssrSession *session, const DssrPicture *picture, GError **error);
+/* Writes the enlarged frame named by dssr_session_peek. `picture` is the
+ * caller's and need only live for the call. */
+DSSR_API gboolean dssr_session_pull (
+    DssrSession *session, const DssrPicture *picture, GError **error);
 
-/* As pull, but writes only the bicubic base: what a frame costs when there is no time. History stays whole. */
-DSSR_API gboolean dssr_session_pull_base (DssrSession *session, const DssrPicture *picture, GError **error);
+/* As pull, but writes only the bicubic base: what a frame costs when there is
+ * no time. History stays whole. */
+DSSR_API gboolean dssr_session_pull_base (
+    DssrSession *session, const DssrPicture *picture, GError **error);
 
-/* No frame follows the ones pushed: those that wait for a later one become ready. */
+/* No frame follows the ones pushed: those that wait for a later one become
+ * ready. */
 DSSR_API void dssr_session_drain (DssrSession *session);
 
 /* Forgets and releases all frames. */
 DSSR_API void dssr_session_reset (DssrSession *session);
 
-/* Uses another model of the same scale from the next pull on; the history is kept. */
-DSSR_API gboolean dssr_session_switch_model (DssrSession *session, DssrModel *model, GError **error);
+/* Uses another model of the same scale from the next pull on; the history is
+ * kept. */
+DSSR_API gboolean dssr_session_switch_model (
+    DssrSession *session, DssrModel *model, GError **error);
 
-/* Frames that a result comes after its input: config.lookahead, less if the window is shorter. */
+/* Frames that a result comes after its input: config.lookahead, less if the
+ * window is shorter. */
 DSSR_API int dssr_session_get_latency (const DssrSession *session);
 
-DSSR_API void dssr_session_get_stats (const DssrSession *session, DssrStats *stats);
+DSSR_API void dssr_session_get_stats (
+    const DssrSession *session, DssrStats *stats);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrModel, dssr_model_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrSession, dssr_session_free)

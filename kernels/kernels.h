@@ -1,8 +1,9 @@
 /* The backend's table of functions, and what they work on.
  *
- * Every function computes the rows [y0, y1) of its output, over the whole width, so that a caller
- * can share the rows of one operation between threads. docs/integer-contract.md defines the results
- * in words; kernels/scalar/ defines them in C. Arguments are trusted: the engine has checked them.
+ * Every function computes the rows [y0, y1) of its output, over the whole
+ * width, so that a caller can share the rows of one operation between threads.
+ * docs/integer-contract.md defines the results in words; kernels/scalar/
+ * defines them in C. Arguments are trusted: the engine has checked them.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
@@ -11,9 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A feature map, NC4HW4: `quads` planes of height x width pixels of 4 channels. A channel is a uint8_t,
- * or an int16_t in a wide tensor (offsets, residual). Channel c is lane c & 3 of quad c >> 2. Lanes past
- * the last channel hold the zero point. */
+/* A feature map, NC4HW4: `quads` planes of height x width pixels of 4 channels.
+ * A channel is a uint8_t, or an int16_t in a wide tensor (offsets, residual).
+ * Channel c is lane c & 3 of quad c >> 2. Lanes past the last channel hold the
+ * zero point. */
 typedef struct {
   void *data;
   ptrdiff_t stride; /* bytes from a row to the next of the same quad */
@@ -22,11 +24,13 @@ typedef struct {
   int quads;
 } DssrTensor;
 
-/* A plane of a picture. Samples of 8 bits are bytes, deeper ones uint16_t in native order. */
+/* A plane of a picture. Samples of 8 bits are bytes, deeper ones uint16_t in
+ * native order. */
 typedef struct {
   void *data;
   ptrdiff_t stride; /* bytes from a row to the next */
-  int step;         /* bytes from a sample to the next: 1 or 2 in planar pictures, more in interleaved ones */
+  int step; /* bytes from a sample to the next: 1 or 2 in planar pictures, more
+               in interleaved ones */
   int width, height;
   int depth; /* bits of a sample, 8 to 12 */
   int shift; /* left shift of a sample in its uint16_t: 6 in P010, else 0 */
@@ -34,17 +38,20 @@ typedef struct {
 
 typedef enum { DSSR_ACT_NONE, DSSR_ACT_RELU, DSSR_ACT_LEAKY } DssrActivation;
 
-/* Convolution 1x1 or 3x3, stride 1 or 2, outside the picture is the edge pixel. */
+/* Convolution 1x1 or 3x3, stride 1 or 2, outside the picture is the edge pixel.
+ */
 typedef struct {
-  int kernel;            /* 1 or 3 */
-  int stride;            /* 1 or 2 */
-  int in_quads;          /* of all inputs together */
+  int kernel;   /* 1 or 3 */
+  int stride;   /* 1 or 2 */
+  int in_quads; /* of all inputs together */
   int out_quads;
-  const int8_t *weight;  /* [4 * out_quads][kernel * kernel][in_quads][4] */
-  const uint8_t *mask;   /* bit i & 7 of byte i >> 3: weight quad i is not zero; NULL: dense */
-  const int32_t *bias;   /* [4 * out_quads] */
-  const int16_t *mult;   /* [4 * out_quads], 0 to 32767 */
-  const int16_t *mult_neg; /* [4 * out_quads], LeakyReLU's other product, at most mult; else NULL */
+  const int8_t *weight; /* [4 * out_quads][kernel * kernel][in_quads][4] */
+  const uint8_t *mask;  /* bit i & 7 of byte i >> 3: weight quad i is not zero;
+                           NULL: dense */
+  const int32_t *bias;  /* [4 * out_quads] */
+  const int16_t *mult;  /* [4 * out_quads], 0 to 32767 */
+  const int16_t *mult_neg; /* [4 * out_quads], LeakyReLU's other product, at
+                              most mult; else NULL */
   DssrActivation act;
   int shift; /* 0 to 24 */
   bool wide; /* int16_t out, no zero point, no clamp but saturation */
@@ -52,7 +59,8 @@ typedef struct {
   int max;   /* greatest output: 255, or 15 for a 4-bit activation */
 } DssrConv;
 
-/* Modulated deformable sampling: kernel^2 bilinear samples of each channel, taps outermost. */
+/* Modulated deformable sampling: kernel^2 bilinear samples of each channel,
+ * taps outermost. */
 typedef struct {
   int kernel;           /* 1 or 3 */
   int groups;           /* divides the feature's quads */
@@ -67,16 +75,17 @@ typedef struct {
   int mult_a, mult_b; /* 0 to 32767, in 1/16384 */
 } DssrAdd;
 
-/* Temporal attention: v times the sigmoid of the dot product of two embeddings. */
+/* Temporal attention: v times the sigmoid of the dot product of two embeddings.
+ */
 typedef struct {
   int zero_a, zero_b, zero_v;
-  int shift; /* 0 to 24 */
-  int mult;  /* 0 to 32767 */
+  int shift;            /* 0 to 24 */
+  int mult;             /* 0 to 32767 */
   const uint8_t *table; /* 256 entries: attention in 1/256 */
 } DssrAttention;
 
-/* Where samples of the enlarged plane lie, in 1/16 sample of the small one: output i is at
- * 16 * i / scale + phase. */
+/* Where samples of the enlarged plane lie, in 1/16 sample of the small one:
+ * output i is at 16 * i / scale + phase. */
 typedef struct {
   int scale; /* 2 or 4 */
   int phase_x, phase_y;
@@ -86,33 +95,39 @@ typedef struct {
   const char *name;
 
   /* Luma to a tensor of unshuffle^2 channels (1, 2 or 4), zero point 0. */
-  void (*input) (const DssrTensor *out, const DssrSamples *luma, int unshuffle, int y0, int y1);
-
-  /* `in` is a list of `n_in` tensors whose quads are concatenated. */
-  void (*conv) (const DssrTensor *out, const DssrTensor *in, int n_in, const DssrConv *conv, int y0,
-      int y1);
-
-  /* `offset` is wide: channels dy[K][G], dx[K][G], modulation[K][G], K = kernel^2. */
-  void (*deform) (const DssrTensor *out, const DssrTensor *feature, const DssrTensor *offset,
-      const DssrDeform *deform, int y0, int y1);
-
-  void (*add) (const DssrTensor *out, const DssrTensor *a, const DssrTensor *b, const DssrAdd *add,
+  void (*input) (const DssrTensor *out, const DssrSamples *luma, int unshuffle,
       int y0, int y1);
 
-  /* Twice as large, bilinear; an odd output leaves the last row or column out. */
+  /* `in` is a list of `n_in` tensors whose quads are concatenated. */
+  void (*conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
+      const DssrConv *conv, int y0, int y1);
+
+  /* `offset` is wide: channels dy[K][G], dx[K][G], modulation[K][G], K =
+   * kernel^2. */
+  void (*deform) (const DssrTensor *out, const DssrTensor *feature,
+      const DssrTensor *offset, const DssrDeform *deform, int y0, int y1);
+
+  void (*add) (const DssrTensor *out, const DssrTensor *a, const DssrTensor *b,
+      const DssrAdd *add, int y0, int y1);
+
+  /* Twice as large, bilinear; an odd output leaves the last row or column out.
+   */
   void (*up2) (const DssrTensor *out, const DssrTensor *in, int y0, int y1);
 
-  void (*attention) (const DssrTensor *out, const DssrTensor *a, const DssrTensor *b,
-      const DssrTensor *v, const DssrAttention *attention, int y0, int y1);
+  void (*attention) (const DssrTensor *out, const DssrTensor *a,
+      const DssrTensor *b, const DssrTensor *v, const DssrAttention *attention,
+      int y0, int y1);
 
   /* Bicubic enlargement of a chroma plane; y0 and y1 count output rows. */
-  void (*bicubic) (const DssrSamples *out, const DssrSamples *in, const DssrBicubic *bicubic, int y0,
-      int y1);
+  void (*bicubic) (const DssrSamples *out, const DssrSamples *in,
+      const DssrBicubic *bicubic, int y0, int y1);
 
-  /* The bicubic base of luma plus the pixel-shuffled wide residual of shuffle^2 channels, in 1/64 of
-   * an 8-bit step; y0 and y1 count output rows. shuffle = scale * unshuffle. */
-  void (*head) (const DssrSamples *out, const DssrSamples *luma, const DssrTensor *residual,
-      const DssrBicubic *bicubic, int shuffle, int y0, int y1);
+  /* The bicubic base of luma plus the pixel-shuffled wide residual of shuffle^2
+   * channels, in 1/64 of an 8-bit step; y0 and y1 count output rows. shuffle =
+   * scale * unshuffle. */
+  void (*head) (const DssrSamples *out, const DssrSamples *luma,
+      const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle,
+      int y0, int y1);
 } DssrKernels;
 
 /* The contract in plain C. */
