@@ -19,7 +19,7 @@ def frames(path):
 
 def refused(done, *words):
     assert done.returncode not in (0, None) and done.returncode > 0, 'an error, not a crash'
-    assert done.stderr.startswith('dssr-upscale: '), done.stderr
+    assert done.stderr.splitlines()[-1].startswith('dssr-upscale: '), done.stderr
     for word in words:
         assert word in done.stderr
 
