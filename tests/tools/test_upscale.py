@@ -95,7 +95,7 @@ def test_sound_of_other_containers(make_video, upscale, tmp_path, mux, audio, ke
 
 @pytest.mark.parametrize('mux, video, audio', [
     ('oggmux', 'theoraenc', 'vorbisenc'), ('flvmux', 'x264enc ! h264parse', 'avenc_aac ! aacparse'),
-    ('avimux', 'jpegenc', 'identity'), ('avimux', 'identity', None), ('mpegtsmux', 'avenc_mpeg2video ! mpegvideoparse', None)])
+    ('avimux', 'jpegenc', 'identity'), ('avimux', 'identity', None), ('mpegtsmux', 'x264enc ! h264parse', None)])
 def test_other_inputs(make_video, upscale, tmp_path, mux, video, audio):
     source, target = make_video('input.bin', mux=mux, video=video, audio=audio), tmp_path / 'out.mp4'
     done = upscale(source, target)

@@ -144,7 +144,7 @@ def test_interrupted(make_video, tmp_path, name, number):
 def test_disk_is_full(make_video, upscale, tmp_path):
     """A file that may not grow: the error is told, and what cannot be played is removed."""
     import resource
-    source = make_video(frames=50, width=320, height=240)
+    source = make_video(frames=50)
 
     def limit():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
