@@ -19,7 +19,7 @@ def launch(*pipeline: str) -> None:
 
 
 # Moving content that a codec has something to do with.
-VIDEO = 'videotestsrc pattern=ball num-buffers={frames} ! video/x-raw,width={width},height={height},framerate=25/1{caps}'
+VIDEO = 'videotestsrc pattern={pattern} num-buffers={frames} ! video/x-raw,width={width},height={height},framerate=25/1{caps}'
 SOUND = 'audiotestsrc wave=ticks num-buffers={buffers} samplesperbuffer=1920 ! audio/x-raw,rate=48000,channels=2'
 
 
@@ -28,12 +28,12 @@ def make_video(tmp_path):
     """Makes a compressed video with sound in a temporary folder, and returns its path."""
 
     def make(name='input.mp4', frames=25, width=64, height=48, mux='mp4mux', video='x264enc ! h264parse',
-             audio='avenc_aac', caps=',format=I420', filters=''):
+             audio='avenc_aac', caps=',format=I420', filters='', pattern='ball'):
         path = tmp_path / name
         lines = [f'{mux} name=m ! filesink location={path}']
         if video:
             lines.append(f'{VIDEO} {filters} ! {video} ! queue ! m.'.format(
-                frames=frames, width=width, height=height, caps=caps))
+                frames=frames, width=width, height=height, caps=caps, pattern=pattern))
         if audio:
             lines.append(f'{SOUND} ! audioconvert ! {audio} ! queue ! m.'.format(buffers=frames))
         launch(*lines)
