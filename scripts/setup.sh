@@ -13,7 +13,7 @@ media_packages=(
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav)
 sample_packages=(ca-certificates python3-pip)
 test_packages=(
-  clang clang-format llvm valgrind git
+  clang libclang-rt-14-dev clang-format
   python3-venv python3-torch python3-numpy python3-pil python3-av python3-tqdm
   python3-pytest python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0)
 
