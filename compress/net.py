@@ -50,8 +50,8 @@ class Net(nn.Module):
         ref = {f"ref.{k}": v for k, v in frames[centre].items()}
         fuse = dict(ref)
         neighbours = [f for i, f in enumerate(frames) if i != centre]
-        for i, nbr in enumerate(neighbours):
-            align = self.run("align", {**ref, **{f"nbr.{k}": v for k, v in nbr.items()}})
+        self.aligned = [self.run("align", {**ref, **{f"nbr.{k}": v for k, v in n.items()}}) for n in neighbours]
+        for i, align in enumerate(self.aligned):
             fuse.update({f"nbr{i}.{k}": v for k, v in align.items()})
         height, width = (self.graph.scale * s for s in window.shape[2:])
         return self.run("fuse", fuse)["out"][..., :height, :width]

@@ -19,7 +19,7 @@ CALIBRATION_BATCHES = 16
 
 
 def main():
-    parser = arguments(__doc__.splitlines()[0], peak=2e-4)
+    parser = arguments(__doc__.splitlines()[0], peak=2e-4, guide=0.0)
     parser.add_argument("--float", type=Path, required=True, help="checkpoint of compress.train")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

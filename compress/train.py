@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from .alignment import photometric_loss
 from .data import Batches
 from .edvr import BUDGETS, rung
 from .net import Net
@@ -54,8 +55,9 @@ def train(net, batches, args, seconds_between_saves=120):
             group["lr"] = learning_rate(peak, spent / (minutes * 60))
         low, high = batches.next()
         loss = charbonnier(net(low), high)
+        guide = args.guide * max(0.0, 1 - spent / (minutes * 60)) ** 2
         optimiser.zero_grad()
-        loss.backward()
+        (loss + guide * photometric_loss(net, low) if guide else loss).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
         optimiser.step()
         value = loss.item()
@@ -80,12 +82,13 @@ def load(file, kind=Net):
     return net, state
 
 
-def arguments(description, peak):
+def arguments(description, peak, guide):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help="packed data set (compress.pack)")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, written and resumed from")
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
     parser.add_argument("--peak", type=float, default=peak, help="highest learning rate")
+    parser.add_argument("--guide", type=float, default=guide, help="weight of the photometric loss, which fades out")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -95,12 +98,16 @@ def arguments(description, peak):
 
 
 def main():
-    parser = arguments(__doc__.splitlines()[0], peak=2e-3)
+    parser = arguments(__doc__.splitlines()[0], peak=2e-3, guide=1.0)
     parser.add_argument("--scale", type=int, choices=(2, 4), required=True)
     parser.add_argument("--rung", choices=BUDGETS, default="balanced")
+    parser.add_argument("--init", type=Path, help="checkpoint whose weights a new schedule starts from")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    net = Net(rung(args.scale, args.rung)).to(args.device, memory_format=torch.channels_last)
+    net = Net(rung(args.scale, args.rung))
+    if args.init:
+        net.load_state_dict(torch.load(args.init, map_location="cpu")["net"], strict=False)
+    net.to(args.device, memory_format=torch.channels_last)
     train(net, Batches(args.data, args.scale, args.batch, args.side, args.seed, args.device), args)
 
 
