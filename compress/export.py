@@ -136,7 +136,7 @@ def main():
     net, state = load(args.checkpoint, QuantNet)
     provenance = {
         "tools": f"dssr compress, PyTorch {torch.__version__}, Python {platform.python_version()}",
-        "training": {"seconds": round(state["seconds"]), "steps": state["step"]},
+        "fine_tuning": {"seconds": round(state["seconds"]), "steps": state["step"]},
     }
     if args.provenance:
         provenance.update(json.loads(args.provenance.read_text()))
