@@ -15,7 +15,7 @@ def edvr(
     window=3,
     channels=(16, 16, 16),
     offset_channels=(8, 12, 16),
-    offset_kernel=1,
+    offset_kernel=3,
     embed_channels=4,
     frame_blocks=1,
     fuse_blocks=2,
@@ -95,8 +95,8 @@ def edvr(
 BUDGETS = {"quality": 4000, "balanced": 2000, "saver": 700}
 
 SIZES = {
-    (4, "balanced"): dict(channels=(16, 16, 16), offset_channels=(8, 12, 16)),
-    (2, "balanced"): dict(channels=(8, 12, 12), offset_channels=(4, 8, 8), fuse_blocks=1),
+    (4, "balanced"): dict(channels=(16, 16, 16), offset_channels=(8, 8, 8)),
+    (2, "balanced"): dict(channels=(8, 12, 12), offset_channels=(4, 8, 8), offset_kernel=1, fuse_blocks=1),
 }
 
 

@@ -36,6 +36,11 @@ class Net(nn.Module):
         if op.wide or op.out.endswith("b"):  # offsets, the residual, and the ends of residual blocks start small
             with torch.no_grad():
                 conv.weight.mul_(0.1)
+        # The gates between a neighbour and the fusion start open: closed by half, three in a row starve alignment.
+        if op.out.startswith("offset"):
+            nn.init.constant_(conv.bias[2 * op.channels // 3 :], 2.0)
+        if op.out.startswith("emb"):
+            nn.init.constant_(conv.bias, 0.7)
         return conv
 
     def forward(self, window):

@@ -32,8 +32,8 @@ def luma(image):
 
 
 def path(rng, count):
-    """Smooth motion: positions of `count` frames, from still to 10 pixels a frame, most below 3."""
-    speed = 10 * rng.random() ** 2.5 if rng.random() > 0.08 else 0.0
+    """Smooth motion: positions of `count` frames, from still to 10 pixels a frame, half of them below 3.3."""
+    speed = 10 * rng.random() ** 1.6 if rng.random() > 0.08 else 0.0
     angle = rng.uniform(0, 2 * np.pi)
     turn = rng.gauss(0, 0.2)
     x, y, points = 0.0, 0.0, [(0.0, 0.0)]

@@ -37,6 +37,12 @@ def learning_rate(peak, done):
     return peak * min(1.0, done / 0.01 + 0.05) * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)) + 1e-3)
 
 
+def guide_weight(weight, done):
+    """Alignment is shown the way for the first tenth; after that the groups of a deformable sample must part, which
+    the guide holds together."""
+    return weight * max(0.0, 1 - 10 * done)
+
+
 def train(net, batches, args, seconds_between_saves=120):
     """Trains `net` in place by the clock; the checkpoint args.out carries all that resuming needs."""
     out, peak, minutes = args.out, args.peak, args.minutes
@@ -51,11 +57,12 @@ def train(net, batches, args, seconds_between_saves=120):
     saved = time.monotonic()
     while spent < minutes * 60:
         start = time.monotonic()
+        done = spent / (minutes * 60)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(peak, spent / (minutes * 60))
+            group["lr"] = learning_rate(peak, done)
         low, high = batches.next()
         loss = charbonnier(net(low), high)
-        guide = args.guide * max(0.0, 1 - spent / (minutes * 60)) ** 2
+        guide = guide_weight(args.guide, done)
         optimiser.zero_grad()
         (loss + guide * photometric_loss(net, low) if guide else loss).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
