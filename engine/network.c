@@ -98,7 +98,9 @@ get_tensor (
     base = network->aligned + plan->kept[stage] * (guint64)neighbour;
   }
   DssrTensor tensor = place->tensor;
-  tensor.data = base + place->offset;
+  tensor.data = base + place->offset
+                + (ptrdiff_t)DSSR_MARGIN_LEFT
+                      * (network->model->stages[stage].ops[index].wide ? 8 : 4);
   return tensor;
 }
 

@@ -26,7 +26,9 @@ make_tensor (const DssrModel *model, const DssrOp *op, int width, int height)
       .height = level_size (height, model->unshuffle, op->level),
       .quads = op->quads,
   };
-  ptrdiff_t row = (ptrdiff_t)tensor.width * (op->wide ? 8 : 4);
+  ptrdiff_t row =
+      DSSR_MARGIN_LEFT + (ptrdiff_t)tensor.width + DSSR_MARGIN_RIGHT;
+  row *= op->wide ? 8 : 4;
   tensor.stride = (row + DSSR_ALIGNMENT - 1) & -DSSR_ALIGNMENT;
   tensor.plane = tensor.stride * tensor.height;
   return tensor;

@@ -5,9 +5,6 @@
 
 #include "engine/model.h"
 
-/* Bytes that tensors and their rows are aligned to: the longest vector. */
-#define DSSR_ALIGNMENT 64
-
 /* What later stages read is kept: the frame stage's tensors once for each
  * frame, the align stage's once for each neighbour. The rest shares the
  * scratch, which each stage uses anew. */

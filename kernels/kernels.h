@@ -12,17 +12,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Pixels of memory before and after each row of a tensor. Kernels read and
+ * write them, so that vectors need no tail and windows no border: a kernel that
+ * writes a row of an 8-bit tensor also writes its edge pixels once more, at -1
+ * and at width; what it leaves in the rest of the margins is of no account. */
+enum { DSSR_MARGIN_LEFT = 16, DSSR_MARGIN_RIGHT = 32 };
+
 /* A feature map, NC4HW4: `quads` planes of height x width pixels of 4 channels.
  * A channel is a uint8_t, or an int16_t in a wide tensor (offsets, residual).
  * Channel c is lane c & 3 of quad c >> 2. Lanes past the last channel hold the
  * zero point. */
 typedef struct {
-  void *data;
-  ptrdiff_t stride; /* bytes from a row to the next of the same quad */
-  ptrdiff_t plane;  /* bytes from a quad to the next */
+  void *data;       /* pixel 0 of row 0; DSSR_ALIGNMENT */
+  ptrdiff_t stride; /* bytes from a row to the next of the same quad, a multiple
+                       of DSSR_ALIGNMENT */
+  ptrdiff_t plane;  /* bytes from a quad to the next, likewise */
   int width, height;
   int quads;
+  int ring; /* rows in memory, a power of two: row y is where y modulo ring is;
+               0: all rows are. A feature that deform samples is no ring */
 } DssrTensor;
+
+/* Bytes that rows and packed weights are aligned to: the longest vector. */
+#define DSSR_ALIGNMENT 64
 
 /* A plane of a picture. Samples of 8 bits are bytes, deeper ones uint16_t in
  * native order. */
@@ -53,10 +65,11 @@ typedef struct {
   const int16_t *mult_neg; /* [4 * out_quads], LeakyReLU's other product, at
                               most mult; else NULL */
   DssrActivation act;
-  int shift; /* 0 to 24 */
-  bool wide; /* int16_t out, no zero point, no clamp but saturation */
-  int zero;  /* zero point of the output */
-  int max;   /* greatest output: 255, or 15 for a 4-bit activation */
+  int shift;          /* 0 to 24 */
+  bool wide;          /* int16_t out, no zero point, no clamp but saturation */
+  int zero;           /* zero point of the output */
+  int max;            /* greatest output: 255, or 15 for a 4-bit activation */
+  const void *packed; /* what the table's conv_pack made of all this */
 } DssrConv;
 
 /* Modulated deformable sampling: kernel^2 bilinear samples of each channel,
@@ -92,11 +105,16 @@ typedef struct {
 } DssrBicubic;
 
 typedef struct {
-  const char *name;
+  const char *name; /* of the instruction set of conv */
 
   /* Luma to a tensor of unshuffle^2 channels (1, 2 or 4), zero point 0. */
   void (*input) (const DssrTensor *out, const DssrSamples *luma, int unshuffle,
       int y0, int y1);
+
+  /* Bytes of the weights as this table's conv wants them; 0: it wants none. */
+  size_t (*conv_packed_size) (const DssrConv *conv);
+  /* Writes them; packed is aligned to DSSR_ALIGNMENT. */
+  void (*conv_pack) (const DssrConv *conv, void *packed);
 
   /* `in` is a list of `n_in` tensors whose quads are concatenated. */
   void (*conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
@@ -133,7 +151,8 @@ typedef struct {
 /* The contract in plain C. */
 const DssrKernels *dssr_kernels_scalar (void);
 
-/* The fastest table for this CPU: the scalar one where there is none better. */
+/* The fastest table for this CPU (kernels/cpu.h): the scalar one where there is
+ * none better. */
 const DssrKernels *dssr_kernels_cpu (void);
 
 /* Catmull-Rom at sixteenths of a sample, in 1/128; each row sums to 128. */

@@ -54,4 +54,5 @@ DSSR_KERNEL (attention) (const DssrTensor *out, const DssrTensor *a,
       }
     }
   }
+  fill_margins (out, y0, y1);
 }

@@ -5,6 +5,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <string.h>
+
 #include "kernels/kernels.h"
 
 #ifndef DSSR_ISA
@@ -61,11 +63,27 @@ mulhrs (int16_t a, int16_t b)
 static inline void *
 tensor_row (const DssrTensor *t, int quad, int y)
 {
-  return (char *)t->data + quad * t->plane + y * t->stride;
+  return (char *)t->data + quad * t->plane + (y & (t->ring - 1)) * t->stride;
+}
+
+/* Writes the edge pixels of rows y0 to y1 - 1 of an 8-bit tensor into its
+ * margins. */
+static inline void
+fill_margins (const DssrTensor *t, int y0, int y1)
+{
+  for (int q = 0; q < t->quads; q++) {
+    for (int y = y0; y < y1; y++) {
+      uint8_t *row = tensor_row (t, q, y), *end = row + 4 * t->width;
+      memcpy (row - 4, row, 4);
+      memcpy (end, end - 4, 4);
+    }
+  }
 }
 
 void DSSR_KERNEL (input) (const DssrTensor *out, const DssrSamples *luma,
     int unshuffle, int y0, int y1);
+size_t DSSR_KERNEL (conv_packed_size) (const DssrConv *conv);
+void DSSR_KERNEL (conv_pack) (const DssrConv *conv, void *packed);
 void DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
     const DssrConv *conv, int y0, int y1);
 void DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,

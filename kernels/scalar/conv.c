@@ -188,4 +188,17 @@ DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
         conv_block (out, in, conv, o0,
             min_int (conv->out_quads - o0, OUT_QUADS), x0,
             min_int (out->width - x0, BLOCK), y);
+  if (!conv->wide)
+    fill_margins (out, y0, y1);
+}
+
+size_t
+DSSR_KERNEL (conv_packed_size) (const DssrConv *conv)
+{
+  return 0;
+}
+
+void
+DSSR_KERNEL (conv_pack) (const DssrConv *conv, void *packed)
+{
 }

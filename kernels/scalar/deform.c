@@ -106,4 +106,5 @@ DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,
       }
     }
   }
+  fill_margins (out, y0, y1);
 }

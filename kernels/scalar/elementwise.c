@@ -24,6 +24,7 @@ DSSR_KERNEL (add) (const DssrTensor *out, const DssrTensor *a,
       }
     }
   }
+  fill_margins (out, y0, y1);
 }
 
 /* The block's columns x0 - 1 to x0 + n of an output row, mixed vertically: 3 *
@@ -70,4 +71,5 @@ DSSR_KERNEL (up2) (const DssrTensor *out, const DssrTensor *in, int y0, int y1)
       }
     }
   }
+  fill_margins (out, y0, y1);
 }

@@ -34,4 +34,5 @@ DSSR_KERNEL (input) (const DssrTensor *out, const DssrSamples *luma,
       }
     }
   }
+  fill_margins (out, y0, y1);
 }

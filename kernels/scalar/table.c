@@ -12,6 +12,8 @@ DSSR_PASTE (kernels, DSSR_ISA) (void)
   static const DssrKernels table = {
       .name = DSSR_STRING (DSSR_ISA),
       .input = DSSR_KERNEL (input),
+      .conv_packed_size = DSSR_KERNEL (conv_packed_size),
+      .conv_pack = DSSR_KERNEL (conv_pack),
       .conv = DSSR_KERNEL (conv),
       .deform = DSSR_KERNEL (deform),
       .add = DSSR_KERNEL (add),

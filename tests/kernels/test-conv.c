@@ -201,8 +201,18 @@ test_by_hand (void)
   const gint32 bias[4] = {4, 0, 100, 0};
   const gint16 mult[4] = {16384, 16384, 32767, 32767};
   const gint16 mult_neg[4] = {1638, 3277, 0, 16384};
-  const DssrTensor in = {pixel, 4, 4, 1, 1, 1};
-  DssrTensor out = {result, 4, 4, 1, 1, 1};
+  const DssrTensor in = {.data = pixel,
+      .stride = 4,
+      .plane = 4,
+      .width = 1,
+      .height = 1,
+      .quads = 1};
+  DssrTensor out = {.data = result,
+      .stride = 4,
+      .plane = 4,
+      .width = 1,
+      .height = 1,
+      .quads = 1};
   DssrConv conv = {.kernel = 1,
       .stride = 1,
       .in_quads = 1,
