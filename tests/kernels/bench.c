@@ -2,11 +2,19 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <glib.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "kernels/kernels.h"
 
-enum { WIDTH = 480, HEIGHT = 270, MAX_QUADS = 36, MAX_SCALE = 4 };
+enum {
+  WIDTH = 480,
+  HEIGHT = 270,
+  MAX_QUADS = 36,
+  MARGINS = DSSR_MARGIN_LEFT + DSSR_MARGIN_RIGHT
+};
+
+#define ALIGN(size) (((size) + DSSR_ALIGNMENT - 1) & -DSSR_ALIGNMENT)
 
 /* Enough for any tensor and plane here. */
 typedef struct {
@@ -28,15 +36,27 @@ tensor (const Buffers *b, int i, int quads, int scale)
 {
   const int width = WIDTH * scale, height = HEIGHT * scale;
 
-  return (DssrTensor){
-      b->memory[i], 4 * width, 4 * width * height, width, height, quads};
+  const int stride = ALIGN (4 * (width + MARGINS));
+
+  return (DssrTensor){.data = b->memory[i] + 4 * DSSR_MARGIN_LEFT,
+      .stride = stride,
+      .plane = (ptrdiff_t)stride * height,
+      .width = width,
+      .height = height,
+      .quads = quads};
 }
 
 static DssrTensor
 wide_tensor (const Buffers *b, int i, int quads)
 {
-  return (DssrTensor){
-      b->memory[i], 8 * WIDTH, 8 * WIDTH * HEIGHT, WIDTH, HEIGHT, quads};
+  const int stride = ALIGN (8 * (WIDTH + MARGINS));
+
+  return (DssrTensor){.data = b->memory[i] + 8 * DSSR_MARGIN_LEFT,
+      .stride = stride,
+      .plane = (ptrdiff_t)stride * HEIGHT,
+      .width = WIDTH,
+      .height = HEIGHT,
+      .quads = quads};
 }
 
 static DssrSamples
@@ -52,12 +72,27 @@ conv (const DssrKernels *k, const Buffers *b, int kernel, int stride,
 {
   const DssrTensor in = tensor (b, 0, in_quads, 1);
   DssrTensor out = tensor (b, 1, out_quads, 1);
-  const DssrConv conv = {kernel, stride, in_quads, out_quads, b->weight, NULL,
-      b->bias, b->mult, b->mult_neg, DSSR_ACT_LEAKY, 8, false, 10, 255};
+  DssrConv conv = {.kernel = kernel,
+      .stride = stride,
+      .in_quads = in_quads,
+      .out_quads = out_quads,
+      .weight = b->weight,
+      .bias = b->bias,
+      .mult = b->mult,
+      .mult_neg = b->mult_neg,
+      .act = DSSR_ACT_LEAKY,
+      .shift = 8,
+      .zero = 10,
+      .max = 255};
+  void *packed =
+      aligned_alloc (DSSR_ALIGNMENT, ALIGN (k->conv_packed_size (&conv) + 1));
 
+  k->conv_pack (&conv, packed);
+  conv.packed = packed;
   out.width /= stride;
   out.height /= stride;
   k->conv (&out, &in, 1, &conv, 0, out.height);
+  free (packed);
 }
 
 #define CONV(name, ...)                                                        \
@@ -202,11 +237,11 @@ main (void)
 {
   const DssrKernels *tables[] = {dssr_kernels_scalar (), dssr_kernels_cpu ()};
   const int n_tables = tables[0] == tables[1] ? 1 : 2;
-  const gsize size = (gsize)4 * WIDTH * HEIGHT * MAX_QUADS * 2;
+  const gsize size = (gsize)4 * (WIDTH + MARGINS) * HEIGHT * MAX_QUADS * 2;
   g_autofree Buffers *b = g_new0 (Buffers, 1);
 
   for (guint i = 0; i < G_N_ELEMENTS (b->memory); i++) {
-    b->memory[i] = g_malloc (size);
+    b->memory[i] = aligned_alloc (DSSR_ALIGNMENT, ALIGN (size));
     for (gsize j = 0; j < size; j++)
       b->memory[i][j] = j * 2654435761u >> 13;
   }
@@ -228,6 +263,6 @@ main (void)
     g_print ("\n");
   }
   for (guint i = 0; i < G_N_ELEMENTS (b->memory); i++)
-    g_free (b->memory[i]);
+    free (b->memory[i]);
   return 0;
 }

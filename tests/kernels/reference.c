@@ -199,12 +199,19 @@ reference_attention (const DssrTensor *out, const DssrTensor *a,
   }
 }
 
+static size_t
+reference_conv_packed_size (const DssrConv *conv)
+{
+  return 0;
+}
+
 const DssrKernels *
 reference_kernels (void)
 {
   static const DssrKernels table = {
       .name = "reference",
       .input = reference_input,
+      .conv_packed_size = reference_conv_packed_size,
       .conv = reference_conv,
       .deform = reference_deform,
       .add = reference_add,

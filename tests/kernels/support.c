@@ -1,9 +1,25 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Memory and random contents.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "support.h"
 
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Many bytes, faster than g_test_rand_int. */
+static void
+random_bytes (guint8 *data, gsize size)
+{
+  guint64 state = (guint64)g_test_rand_int () << 32 | 1;
+
+  for (gsize i = 0; i < size; i += sizeof state) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    memcpy (data + i, &state, MIN (size - i, sizeof state));
+  }
+}
 
 void
 guarded_init (Guarded *guarded, gsize size, gboolean at_start)
@@ -20,8 +36,7 @@ guarded_init (Guarded *guarded, gsize size, gboolean at_start)
   guint8 *first = (guint8 *)guarded->map + page;
   g_assert_cmpint (mprotect (first, inner, PROT_READ | PROT_WRITE), ==, 0);
   guarded->data = at_start ? first : first + inner - size;
-  for (gsize i = 0; i < size; i++)
-    guarded->data[i] = g_test_rand_int ();
+  random_bytes (guarded->data, size);
 }
 
 void
@@ -67,39 +82,54 @@ random_value (Fill fill, int lo, int hi)
 int
 random_side (void)
 {
-  static const int sides[] = {1, 2, 3, 63, 64, 65, 129};
+  static const int blocks[] = {8, 16, 32, 64, 128};
 
-  return random_int (0, 2) ? random_int (1, 40)
-                           : sides[random_int (0, G_N_ELEMENTS (sides) - 1)];
+  if (random_int (0, 2))
+    return random_int (1, 40);
+  return blocks[random_int (0, G_N_ELEMENTS (blocks) - 1)] + random_int (-2, 2);
+}
+
+static gsize
+aligned (gsize size)
+{
+  return (size + DSSR_ALIGNMENT - 1) / DSSR_ALIGNMENT * DSSR_ALIGNMENT;
 }
 
 void
 tensor_init (DssrTensor *tensor, Guarded *memory, int quads, int width,
-    int height, gboolean wide)
+    int height, int ring, gboolean wide)
 {
-  const int pixel = wide ? 8 : 4;
+  const int pixel = wide ? 8 : 4, rows = ring ? ring : height;
+  const gsize row = pixel * (DSSR_MARGIN_LEFT + width + DSSR_MARGIN_RIGHT);
 
-  *tensor = (DssrTensor){.width = width, .height = height, .quads = quads};
-  tensor->stride = pixel * width + pixel * random_int (0, 3);
-  tensor->plane = tensor->stride * height + pixel * random_int (0, 3);
+  *tensor = (DssrTensor){
+      .width = width, .height = height, .quads = quads, .ring = ring};
+  tensor->stride = aligned (row) + DSSR_ALIGNMENT * random_int (0, 2);
+  tensor->plane = tensor->stride * rows + DSSR_ALIGNMENT * random_int (0, 2);
   guarded_init (memory,
-      tensor->plane * (quads - 1) + tensor->stride * (height - 1)
-          + pixel * width,
+      aligned (tensor->plane * (quads - 1) + tensor->stride * (rows - 1) + row),
       g_test_rand_bit ());
-  tensor->data = memory->data;
+  tensor->data = memory->data + pixel * DSSR_MARGIN_LEFT;
 }
 
 void
 tensor_fill (const DssrTensor *tensor, gboolean wide, Fill fill)
 {
+  const int n = 4 * tensor->width;
+
   for (int q = 0; q < tensor->quads; q++) {
     for (int y = 0; y < tensor->height; y++) {
-      char *row = (char *)tensor->data + q * tensor->plane + y * tensor->stride;
-      for (int i = 0; i < 4 * tensor->width; i++) {
+      guint8 *row =
+          (guint8 *)tensor->data + q * tensor->plane + y * tensor->stride;
+      for (int i = 0; i < n; i++) {
         if (wide)
           ((gint16 *)row)[i] = random_value (fill, G_MININT16, G_MAXINT16);
         else
-          ((guint8 *)row)[i] = random_value (fill, 0, 255);
+          row[i] = random_value (fill, 0, 255);
+      }
+      if (!wide) {
+        memcpy (row - 4, row, 4);
+        memcpy (row + n, row + n - 4, 4);
       }
     }
   }
@@ -140,46 +170,32 @@ samples_fill (const DssrSamples *samples, Fill fill)
   }
 }
 
-static void
-assert_same (const Guarded *out, const guint8 *expected, const char *table,
-    const char *what)
+void
+case_clear (Case *c)
 {
-  for (gsize i = 0; i < out->size; i++)
-    if (out->data[i] != expected[i])
-      g_error ("%s, %s: byte %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
-               " is %d, the reference writes %d",
-          table, what, i, out->size, out->data[i], expected[i]);
+  for (int i = 0; i < MAX_INPUTS; i++)
+    guarded_clear (&c->memory[i]);
+  guarded_clear (&c->plane_memory);
+  g_clear_pointer (&c->description, g_free);
 }
 
 void
-check_kernel (const Guarded *out, int rows, CallFunc call, gpointer closure)
+case_add_input (
+    Case *c, int quads, int width, int height, gboolean wide, Fill fill)
 {
-  const DssrKernels *tables[] = {dssr_kernels_scalar (), dssr_kernels_cpu ()};
-  const int n_tables = tables[0] == tables[1] ? 1 : 2;
-  const int y0 = random_int (0, rows - 1), y1 = random_int (y0, rows);
-  g_autofree guint8 *before = g_memdup2 (out->data, out->size);
-  g_autofree guint8 *all = g_memdup2 (out->data, out->size);
-  g_autofree guint8 *some = g_memdup2 (out->data, out->size);
+  const int i = c->n_in++;
 
-  call (reference_kernels (), all, 0, rows, closure);
-  call (reference_kernels (), some, y0, y1, closure);
+  c->wide[i] = wide;
+  tensor_init (
+      &c->operands.in[i], &c->memory[i], quads, width, height, 0, wide);
+  tensor_fill (&c->operands.in[i], wide, fill);
+  guarded_make_read_only (&c->memory[i]);
+}
 
-  for (int i = 0; i < n_tables; i++) {
-    const DssrKernels *table = tables[i];
-
-    call (table, out->data, 0, rows, closure);
-    assert_same (out, all, table->name, "all rows at once");
-
-    memcpy (out->data, before, out->size);
-    for (int y = 0, next; y < rows; y = next) {
-      next = random_int (y, rows);
-      call (table, out->data, y, next, closure);
-    }
-    assert_same (out, all, table->name, "in bands");
-
-    memcpy (out->data, before, out->size);
-    call (table, out->data, y0, y1, closure);
-    assert_same (out, some, table->name, "some rows");
-    memcpy (out->data, before, out->size);
-  }
+void
+case_set_output (Case *c, int quads, int width, int height, gboolean wide)
+{
+  c->wide_out = wide;
+  c->operands.out =
+      (DssrTensor){.width = width, .height = height, .quads = quads};
 }

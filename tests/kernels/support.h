@@ -8,8 +8,9 @@
 
 #include "kernels/kernels.h"
 
-/* docs/integer-contract.md once more, a pixel at a time in 64 bits;
- * reference.c, reference-picture.c. */
+/* docs/integer-contract.md once more, a pixel at a time in 64 bits, for tensors
+ * that are no rings and without a look at their margins; reference.c,
+ * reference-picture.c. */
 const DssrKernels *reference_kernels (void);
 void reference_input (const DssrTensor *out, const DssrSamples *luma,
     int unshuffle, int y0, int y1);
@@ -40,8 +41,8 @@ limit (gint64 x, gint64 lo, gint64 hi)
   return x < lo ? lo : x > hi ? hi : x;
 }
 
-/* Memory whose last byte (or, if `at_start`, first) touches a page that faults.
- */
+/* Random bytes whose last one (or, if `at_start`, first one) touches a page
+ * that faults. */
 typedef struct {
   guint8 *data;
   gsize size;
@@ -71,11 +72,11 @@ int random_int (int lo, int hi);
 /* Often small, sometimes at or beyond a boundary of the kernels' blocks. */
 int random_side (void);
 
-/* A tensor with random gaps between its rows and its planes, which hold random
- * bytes, as do its pixels. */
+/* A tensor of random bytes, in its margins too, with random gaps between its
+ * rows and its planes; ring as in DssrTensor. */
 void tensor_init (DssrTensor *tensor, Guarded *memory, int quads, int width,
-    int height, gboolean wide);
-/* Every value as `fill` says. */
+    int height, int ring, gboolean wide);
+/* Every value as `fill` says, the edges repeated as the interface wants. */
 void tensor_fill (const DssrTensor *tensor, gboolean wide, Fill fill);
 
 /* A plane with random gaps. `step` as in DssrSamples. */
@@ -83,12 +84,54 @@ void samples_init (DssrSamples *samples, Guarded *memory, int width, int height,
     int depth, int step, int shift);
 void samples_fill (const DssrSamples *samples, Fill fill);
 
-/* Calls a kernel of `table` for rows y0 to y1 - 1, with `data` as its output's
- * memory. */
-typedef void (*CallFunc) (
-    const DssrKernels *table, void *data, int y0, int y1, gpointer closure);
+enum { MAX_INPUTS = 4 };
 
-/* Every table writes into `out`, of `rows` rows, what the reference does, and
- * nothing else: for all rows at once, in bands, and for some rows only. */
+/* What a kernel works on: `plane_out` is its output if it has a width. */
+typedef struct {
+  DssrTensor out, in[MAX_INPUTS];
+  DssrSamples plane_out, plane_in;
+} Operands;
+
+typedef struct {
+  Operands operands; /* inputs of which all rows are in memory; outputs whose
+                        memory the check provides */
+  Guarded memory[MAX_INPUTS], plane_memory;
+  int n_in;
+  gboolean wide[MAX_INPUTS], wide_out;
+  char *description;
+} Case;
+
+void case_clear (Case *c);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Case, case_clear)
+
+void case_add_input (
+    Case *c, int quads, int width, int height, gboolean wide, Fill fill);
+void case_set_output (Case *c, int quads, int width, int height, gboolean wide);
+
+/* How to call a kernel and what it needs. */
+typedef struct {
+  void (*call) (const DssrKernels *table, const Operands *operands, int y0,
+      int y1, const void *parameters);
+  /* The rows [*first, *end) of input i that rows [y0, y1) are made of; those
+   * outside the picture do not count. */
+  void (*need) (
+      const void *parameters, int i, int y0, int y1, int *first, int *end);
+  gsize offset, size; /* of its functions in DssrKernels */
+} Operation;
+
+/* An operation's `offset` and `size` if it is one function. */
+#define OPERATION(name)                                                        \
+  G_STRUCT_OFFSET (DssrKernels, name), sizeof ((DssrKernels *)NULL)->name
+
+/* What `need` says of an input that is no ring. */
+enum { ALL_ROWS = G_MAXINT };
+
+/* Every table writes the rows that the reference does, with their edges, and
+ * nothing else but margins: all rows at once, and in bands, for which inputs
+ * and output are rings by chance. */
 void check_kernel (
-    const Guarded *out, int rows, CallFunc call, gpointer closure);
+    const Operation *operation, const Case *c, const void *parameters);
+
+/* Calls `check` for every table that differs. */
+void for_each_table (
+    void (*check) (const DssrKernels *table), gsize offset, gsize size);

@@ -3,23 +3,56 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "support.h"
 
-enum { MAX_INPUTS = 4 };
+#include <string.h>
 
 typedef struct {
-  DssrTensor out, in[MAX_INPUTS];
-  int n_in;
   DssrConv conv;
-} Case;
+  int n_in;
+} Parameters;
+
+/* The weights as the table wants them, in memory that ends with them as near as
+ * their alignment allows. */
+static void
+pack (DssrConv *conv, Guarded *memory, const DssrKernels *table)
+{
+  const gsize size = table->conv_packed_size (conv);
+  const gsize slack = -size % DSSR_ALIGNMENT;
+
+  if (size == 0)
+    return;
+  guarded_init (memory, size + slack, FALSE);
+  g_autofree guint8 *before = g_memdup2 (memory->data + size, slack);
+  table->conv_pack (conv, memory->data);
+  g_assert_cmpmem (memory->data + size, slack, before, slack);
+  guarded_make_read_only (memory);
+  conv->packed = memory->data;
+}
 
 static void
-call (const DssrKernels *table, void *data, int y0, int y1, gpointer closure)
+call (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
 {
-  const Case *c = closure;
-  DssrTensor out = c->out;
+  const Parameters *p = parameters;
+  DssrConv conv = p->conv;
+  g_auto (Guarded) packed = {0};
 
-  out.data = data;
-  table->conv (&out, c->in, c->n_in, &c->conv, y0, y1);
+  pack (&conv, &packed, table);
+  table->conv (&o->out, o->in, p->n_in, &conv, y0, y1);
 }
+
+static void
+need (const void *parameters, int i, int y0, int y1, int *first, int *end)
+{
+  const DssrConv *conv = &((const Parameters *)parameters)->conv;
+
+  *first = conv->stride * y0 - conv->kernel / 2;
+  *end = conv->stride * (y1 - 1) + conv->kernel / 2 + 1;
+}
+
+static const Operation operation = {call, need,
+    G_STRUCT_OFFSET (DssrKernels, conv_packed_size),
+    G_STRUCT_OFFSET (DssrKernels, deform)
+        - G_STRUCT_OFFSET (DssrKernels, conv_packed_size)};
 
 /* What a random case is made of; the rest is drawn. */
 typedef struct {
@@ -76,22 +109,21 @@ check_random (const Options *options)
   const int n_out = 4 * options->out_quads;
   const int row = 4 * taps * options->in_quads;
   const int n_quads = n_out * row / 4;
+  g_auto (Case) c = {0};
   g_auto (Guarded) weight = {0};
-  g_auto (Guarded) out = {0};
-  Guarded in[MAX_INPUTS] = {{0}};
   g_autofree guint8 *mask =
       options->sparse ? g_malloc0 ((n_quads + 7) / 8) : NULL;
   g_autofree gint32 *bias = g_new (gint32, n_out);
   g_autofree gint16 *mult = g_new (gint16, n_out);
   g_autofree gint16 *mult_neg = g_new (gint16, n_out);
   int quads[MAX_INPUTS];
-  Case c = {.n_in = split (quads, options->in_quads)};
+  Parameters p = {.n_in = split (quads, options->in_quads)};
 
   guarded_init (&weight, 4 * n_quads, g_test_rand_bit ());
   fill_weights ((gint8 *)weight.data, mask, n_quads, options->weights);
   guarded_make_read_only (&weight);
 
-  c.conv = (DssrConv){.kernel = options->kernel,
+  p.conv = (DssrConv){.kernel = options->kernel,
       .stride = options->stride,
       .in_quads = options->in_quads,
       .out_quads = options->out_quads,
@@ -104,31 +136,28 @@ check_random (const Options *options)
       .wide = random_int (0, 3) == 0,
       .zero = random_int (0, 3) ? random_int (0, 255) : 0,
       .max = random_int (0, 3) ? 255 : 15};
-  if (c.conv.act == DSSR_ACT_LEAKY)
-    c.conv.mult_neg = mult_neg;
+  if (p.conv.act == DSSR_ACT_LEAKY)
+    p.conv.mult_neg = mult_neg;
   for (int o = 0; o < n_out; o++) {
-    bias[o] = random_bias (c.conv.weight + o * row, row, c.conv.shift);
+    bias[o] = random_bias (p.conv.weight + o * row, row, p.conv.shift);
     mult[o] = random_value (random_int (0, N_FILLS - 1), 0, 32767);
     mult_neg[o] = random_int (0, mult[o]);
   }
 
-  for (int i = 0; i < c.n_in; i++) {
-    tensor_init (
-        &c.in[i], &in[i], quads[i], options->width, options->height, FALSE);
-    tensor_fill (&c.in[i], FALSE, options->pixels);
-    guarded_make_read_only (&in[i]);
-  }
+  for (int i = 0; i < p.n_in; i++)
+    case_add_input (
+        &c, quads[i], options->width, options->height, FALSE, options->pixels);
   const int s = options->stride;
-  tensor_init (&c.out, &out, options->out_quads, (options->width + s - 1) / s,
-      (options->height + s - 1) / s, c.conv.wide);
+  case_set_output (&c, options->out_quads, (options->width + s - 1) / s,
+      (options->height + s - 1) / s, p.conv.wide);
 
-  g_test_message (
-      "%d+ inputs, %d quads to %d, %dx%d, kernel %d, stride %d, shift %d",
-      c.n_in, options->in_quads, options->out_quads, options->width,
-      options->height, options->kernel, options->stride, c.conv.shift);
-  check_kernel (&out, c.out.height, call, &c);
-  for (int i = 0; i < c.n_in; i++)
-    guarded_clear (&in[i]);
+  c.description = g_strdup_printf (
+      "%d inputs, %d quads to %d, %dx%d, kernel %d, stride %d, shift %d, "
+      "act %d, max %d%s%s",
+      p.n_in, options->in_quads, options->out_quads, options->width,
+      options->height, options->kernel, s, p.conv.shift, p.conv.act, p.conv.max,
+      p.conv.wide ? ", wide" : "", mask ? ", sparse" : "");
+  check_kernel (&operation, &c, &p);
 }
 
 static void
@@ -191,61 +220,62 @@ test_extremes (void)
 
 /* One pixel, 4 channels to 4, all of the arithmetic by hand. */
 static void
-test_by_hand (void)
+check_by_hand (const DssrKernels *table)
 {
-  guint8 pixel[4] = {10, 20, 30, 255};
-  guint8 result[4];
-  gint16 wide_result[4];
+  enum { ROW_SIZE = 512 };
+  _Alignas(DSSR_ALIGNMENT) guint8 in_memory[ROW_SIZE], out_memory[ROW_SIZE];
+  guint8 *in_row = in_memory + 4 * DSSR_MARGIN_LEFT;
+  guint8 *out_row = out_memory + 8 * DSSR_MARGIN_LEFT;
   const gint8 weight[4][4] = {
       {1, 2, 3, 0}, {-1, -2, -3, 0}, {0, 0, 0, 127}, {0, 0, 0, -128}};
   const gint32 bias[4] = {4, 0, 100, 0};
   const gint16 mult[4] = {16384, 16384, 32767, 32767};
   const gint16 mult_neg[4] = {1638, 3277, 0, 16384};
-  const DssrTensor in = {.data = pixel,
-      .stride = 4,
-      .plane = 4,
-      .width = 1,
-      .height = 1,
-      .quads = 1};
-  DssrTensor out = {.data = result,
-      .stride = 4,
-      .plane = 4,
-      .width = 1,
-      .height = 1,
-      .quads = 1};
-  DssrConv conv = {.kernel = 1,
-      .stride = 1,
-      .in_quads = 1,
-      .out_quads = 1,
-      .weight = weight[0],
-      .bias = bias,
-      .mult = mult,
-      .mult_neg = mult_neg,
-      .act = DSSR_ACT_LEAKY,
-      .shift = 1,
-      .zero = 100,
-      .max = 255};
-  const DssrKernels *tables[] = {dssr_kernels_scalar (), dssr_kernels_cpu ()};
+  Operands o = {.in[0] = {.data = in_row,
+                    .stride = ROW_SIZE,
+                    .plane = ROW_SIZE,
+                    .width = 1,
+                    .height = 1,
+                    .quads = 1}};
+  Parameters p = {.n_in = 1,
+      .conv = {.kernel = 1,
+          .stride = 1,
+          .in_quads = 1,
+          .out_quads = 1,
+          .weight = weight[0],
+          .bias = bias,
+          .mult = mult,
+          .mult_neg = mult_neg,
+          .act = DSSR_ACT_LEAKY,
+          .shift = 1,
+          .zero = 100,
+          .max = 255}};
 
-  for (guint i = 0; i < G_N_ELEMENTS (tables); i++) {
-    /* acc 144, -140, 32485, -32640; t 72, -70, 16243, -16320; mult gives 36,
-     * -35, 16243, -16320; mult_neg 4, -7, 0, -8160. */
-    conv.act = DSSR_ACT_LEAKY;
-    conv.wide = false;
-    out.data = result;
-    tables[i]->conv (&out, &in, 1, &conv, 0, 1);
-    g_assert_cmpmem (result, 4, ((guint8[]){136, 93, 255, 0}), 4);
+  o.out = o.in[0];
+  o.out.data = out_row;
+  for (int x = -1; x <= 1; x++)
+    memcpy (in_row + 4 * x, ((guint8[]){10, 20, 30, 255}), 4);
 
-    conv.act = DSSR_ACT_RELU;
-    tables[i]->conv (&out, &in, 1, &conv, 0, 1);
-    g_assert_cmpmem (result, 4, ((guint8[]){136, 100, 255, 100}), 4);
+  /* acc 144, -140, 32485, -32640; t 72, -70, 16243, -16320; mult gives 36,
+   * -35, 16243, -16320; mult_neg 4, -7, 0, -8160. */
+  call (table, &o, 0, 1, &p);
+  g_assert_cmpmem (out_row, 4, ((guint8[]){136, 93, 255, 0}), 4);
 
-    conv.act = DSSR_ACT_NONE;
-    conv.wide = true;
-    out.data = wide_result;
-    tables[i]->conv (&out, &in, 1, &conv, 0, 1);
-    g_assert_cmpmem (wide_result, 8, ((gint16[]){36, -35, 16243, -16320}), 8);
-  }
+  p.conv.act = DSSR_ACT_RELU;
+  p.conv.mult_neg = NULL;
+  call (table, &o, 0, 1, &p);
+  g_assert_cmpmem (out_row, 4, ((guint8[]){136, 100, 255, 100}), 4);
+
+  p.conv.act = DSSR_ACT_NONE;
+  p.conv.wide = true;
+  call (table, &o, 0, 1, &p);
+  g_assert_cmpmem (out_row, 8, ((gint16[]){36, -35, 16243, -16320}), 8);
+}
+
+static void
+test_by_hand (void)
+{
+  for_each_table (check_by_hand, operation.offset, operation.size);
 }
 
 int

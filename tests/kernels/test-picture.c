@@ -5,24 +5,7 @@
 
 #include <math.h>
 
-enum { ROUNDS = 150 };
-
-typedef struct {
-  DssrSamples in, out;
-  DssrTensor tensor;
-  Guarded in_memory, out_memory, tensor_memory;
-  DssrBicubic bicubic;
-  int factor; /* unshuffle or shuffle */
-} Case;
-
-static void
-case_clear (Case *c)
-{
-  guarded_clear (&c->in_memory);
-  guarded_clear (&c->out_memory);
-  guarded_clear (&c->tensor_memory);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Case, case_clear)
+enum { ROUNDS = 150, ROW_SIZE = 512 };
 
 /* How planes lie in the pictures that the element knows: planar, interleaved,
  * packed. */
@@ -39,57 +22,80 @@ static const struct {
     {9, 4, 0},
 };
 
+typedef struct {
+  DssrBicubic bicubic;
+  int factor; /* unshuffle or shuffle */
+} Parameters;
+
 static void
-init_input (Case *c, int layout, int width, int height)
+set_input (Case *c, int layout, int width, int height)
 {
-  samples_init (&c->in, &c->in_memory, width, height, layouts[layout].depth,
+  DssrSamples *in = &c->operands.plane_in;
+
+  samples_init (in, &c->plane_memory, width, height, layouts[layout].depth,
       layouts[layout].step, layouts[layout].shift);
   /* Sometimes any bits at all, among them ones that no sample has. */
   if (random_int (0, 3))
-    samples_fill (&c->in, random_int (0, N_FILLS - 1));
-  guarded_make_read_only (&c->in_memory);
+    samples_fill (in, random_int (0, N_FILLS - 1));
+  guarded_make_read_only (&c->plane_memory);
 }
 
 static void
-init_output (Case *c, int layout, int width, int height)
+set_output (Case *c, int layout, int width, int height)
 {
-  samples_init (&c->out, &c->out_memory, width, height, layouts[layout].depth,
-      layouts[layout].step, layouts[layout].shift);
+  c->operands.plane_out = (DssrSamples){.width = width,
+      .height = height,
+      .depth = layouts[layout].depth,
+      .step = layouts[layout].step,
+      .shift = layouts[layout].shift};
+}
+
+static char *
+describe (const Parameters *p, int layout, int width, int height)
+{
+  return g_strdup_printf (
+      "%dx%d, depth %d, step %d, shift %d, scale %d, phases %d %d, factor %d",
+      width, height, layouts[layout].depth, layouts[layout].step,
+      layouts[layout].shift, p->bicubic.scale, p->bicubic.phase_x,
+      p->bicubic.phase_y, p->factor);
 }
 
 static void
-call_input (const DssrKernels *table, void *data, int y0, int y1, gpointer p)
+call_input (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
 {
-  const Case *c = p;
-  DssrTensor out = c->tensor;
+  const Parameters *p = parameters;
 
-  out.data = data;
-  table->input (&out, &c->in, c->factor, y0, y1);
+  table->input (&o->out, &o->plane_in, p->factor, y0, y1);
 }
 
 static void
 test_input (void)
 {
-  for (int i = 0; i < ROUNDS; i++) {
-    g_auto (Case) c = {.factor = 1 << random_int (0, 2)};
-    const int width = random_side (), height = random_int (1, 20);
-    const int u = c.factor;
+  static const Operation operation = {call_input, NULL, OPERATION (input)};
 
-    init_input (&c, i % G_N_ELEMENTS (layouts), width, height);
-    tensor_init (&c.tensor, &c.tensor_memory, (u * u + 3) / 4,
-        (width + u - 1) / u, (height + u - 1) / u, FALSE);
-    check_kernel (&c.tensor_memory, c.tensor.height, call_input, &c);
+  for (int i = 0; i < ROUNDS; i++) {
+    g_auto (Case) c = {0};
+    const int layout = i % G_N_ELEMENTS (layouts);
+    const int width = random_side (), height = random_int (1, 20);
+    const int u = 1 << random_int (0, 2);
+    const Parameters p = {.factor = u};
+
+    set_input (&c, layout, width, height);
+    case_set_output (
+        &c, (u * u + 3) / 4, (width + u - 1) / u, (height + u - 1) / u, FALSE);
+    c.description = describe (&p, layout, width, height);
+    check_kernel (&operation, &c, &p);
   }
 }
 
 static void
-call_bicubic (const DssrKernels *table, void *data, int y0, int y1, gpointer p)
+call_bicubic (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
 {
-  const Case *c = p;
-  DssrSamples out = c->out;
+  const Parameters *p = parameters;
 
-  out.data = data;
-  table->bicubic (&out, &c->in, &c->bicubic, y0, y1);
+  table->bicubic (&o->plane_out, &o->plane_in, &p->bicubic, y0, y1);
 }
 
 /* Centred, co-sited, or anything. */
@@ -117,48 +123,66 @@ random_bicubic (void)
 static void
 test_bicubic (void)
 {
+  static const Operation operation = {call_bicubic, NULL, OPERATION (bicubic)};
+
   for (int i = 0; i < ROUNDS; i++) {
+    g_auto (Case) c = {0};
     const int layout = i % G_N_ELEMENTS (layouts);
     const int width = random_side (), height = random_int (1, 20);
-    g_auto (Case) c = {.bicubic = random_bicubic ()};
-    const int scale = c.bicubic.scale;
+    const Parameters p = {.bicubic = random_bicubic ()};
+    const int scale = p.bicubic.scale;
 
     /* Odd luma leaves out half of the last chroma sample's outputs. */
-    init_input (&c, layout, width, height);
-    init_output (&c, layout, scale * width - random_int (0, 1) * scale / 2,
+    set_input (&c, layout, width, height);
+    set_output (&c, layout, scale * width - random_int (0, 1) * scale / 2,
         scale * height - random_int (0, 1) * scale / 2);
-    check_kernel (&c.out_memory, c.out.height, call_bicubic, &c);
+    c.description = describe (&p, layout, width, height);
+    check_kernel (&operation, &c, &p);
   }
 }
 
 static void
-call_head (const DssrKernels *table, void *data, int y0, int y1, gpointer p)
+call_head (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
 {
-  const Case *c = p;
-  DssrSamples out = c->out;
+  const Parameters *p = parameters;
 
-  out.data = data;
-  table->head (&out, &c->in, &c->tensor, &c->bicubic, c->factor, y0, y1);
+  table->head (
+      &o->plane_out, &o->plane_in, &o->in[0], &p->bicubic, p->factor, y0, y1);
+}
+
+static void
+need_for_head (
+    const void *parameters, int i, int y0, int y1, int *first, int *end)
+{
+  const Parameters *p = parameters;
+
+  *first = y0 / p->factor;
+  *end = (y1 + p->factor - 1) / p->factor;
 }
 
 static void
 test_head (void)
 {
+  static const Operation operation = {
+      call_head, need_for_head, OPERATION (head)};
+
   for (int i = 0; i < ROUNDS; i++) {
+    g_auto (Case) c = {0};
     const int layout = i % G_N_ELEMENTS (layouts);
     const int width = random_side (), height = random_int (1, 20);
-    g_auto (Case) c = {.bicubic = random_bicubic ()};
-    const int scale = c.bicubic.scale, unshuffle = 1 << random_int (0, 2);
+    const DssrBicubic bicubic = random_bicubic ();
+    const int scale = bicubic.scale, unshuffle = 1 << random_int (0, 2);
+    const Parameters p = {bicubic, scale * unshuffle};
 
-    c.factor = scale * unshuffle;
-    init_input (&c, layout, width, height);
-    init_output (&c, layout, scale * width, scale * height);
-    tensor_init (&c.tensor, &c.tensor_memory, c.factor * c.factor / 4,
+    set_input (&c, layout, width, height);
+    set_output (&c, layout, scale * width, scale * height);
+    case_add_input (&c, p.factor * p.factor / 4,
         (width + unshuffle - 1) / unshuffle,
-        (height + unshuffle - 1) / unshuffle, TRUE);
-    tensor_fill (&c.tensor, TRUE, random_int (0, N_FILLS - 1));
-    guarded_make_read_only (&c.tensor_memory);
-    check_kernel (&c.out_memory, c.out.height, call_head, &c);
+        (height + unshuffle - 1) / unshuffle, TRUE,
+        random_int (0, N_FILLS - 1));
+    c.description = describe (&p, layout, width, height);
+    check_kernel (&operation, &c, &p);
   }
 }
 
@@ -190,13 +214,18 @@ check_constant (const DssrKernels *kernels, int depth, int scale, int value)
   enum { W = 5, H = 3, S = 4 };
   guint16 small[H * W], large[S * S * H * W];
   guint8 *small8 = (guint8 *)small, *large8 = (guint8 *)large;
-  gint16 residual[S * H * W * 4] = {0};
+  enum { PLANE = ROW_SIZE * H };
+  _Alignas(DSSR_ALIGNMENT) gint16 residual[S * PLANE / 2] = {0};
   const int bytes = depth == 8 ? 1 : 2;
   const DssrSamples in = {small, W * bytes, bytes, W, H, depth, 0};
   const DssrSamples out = {
       large, scale * W * bytes, bytes, scale * W, scale * H, depth, 0};
-  const DssrTensor tensor = {
-      residual, 8 * W, 8 * W * H, W, H, scale * scale / 4};
+  const DssrTensor tensor = {.data = residual + 4 * DSSR_MARGIN_LEFT,
+      .stride = ROW_SIZE,
+      .plane = PLANE,
+      .width = W,
+      .height = H,
+      .quads = scale * scale / 4};
   const DssrBicubic bicubic = {scale, -8 + 8 / scale, -3};
   const int step = 1 << (depth - 8), max = (1 << depth) - 1;
 
@@ -220,31 +249,37 @@ check_constant (const DssrKernels *kernels, int depth, int scale, int value)
 }
 
 static void
+check_constants (const DssrKernels *kernels)
+{
+  for (int scale = 2; scale <= 4; scale += 2)
+    for (int depth = 8; depth <= 12; depth++)
+      for (int value = 0; value < 1 << depth; value += 51)
+        check_constant (kernels, depth, scale, value);
+}
+
+static void
 test_constant (void)
 {
-  const DssrKernels *tables[] = {dssr_kernels_scalar (), dssr_kernels_cpu ()};
-
-  for (int t = 0; t < 2; t++)
-    for (int scale = 2; scale <= 4; scale += 2)
-      for (int depth = 8; depth <= 12; depth++)
-        for (int value = 0; value < 1 << depth; value += 51)
-          check_constant (tables[t], depth, scale, value);
+  for_each_table (check_constants, 0, sizeof (DssrKernels));
 }
 
 /* 0 then 128 in a row, twice as wide: taps { -3 29 111 -9 } and { -9 111 29 -3
  * } of 128. */
 static void
-test_by_hand (void)
+check_by_hand (const DssrKernels *kernels)
 {
-  const DssrKernels *tables[] = {dssr_kernels_scalar (), dssr_kernels_cpu ()};
   guint8 small[] = {0, 128}, large[4];
   const DssrSamples in = {small, 2, 1, 2, 1, 8, 0};
   const DssrSamples out = {large, 4, 1, 4, 1, 8, 0};
 
-  for (int t = 0; t < 2; t++) {
-    tables[t]->bicubic (&out, &in, &(DssrBicubic){2, -4, 0}, 0, 1);
-    g_assert_cmpmem (large, 4, ((guint8[]){0, 26, 102, 137}), 4);
-  }
+  kernels->bicubic (&out, &in, &(DssrBicubic){2, -4, 0}, 0, 1);
+  g_assert_cmpmem (large, 4, ((guint8[]){0, 26, 102, 137}), 4);
+}
+
+static void
+test_by_hand (void)
+{
+  for_each_table (check_by_hand, 0, sizeof (DssrKernels));
 }
 
 int

@@ -5,41 +5,15 @@
 
 #include <string.h>
 
-enum { MAX_INPUTS = 3, ROUNDS = 120 };
-
-typedef struct {
-  DssrTensor out, in[MAX_INPUTS];
-  Guarded out_memory, in_memory[MAX_INPUTS];
-  DssrDeform deform;
-  DssrAdd add;
-  DssrAttention attention;
-  guint8 table[256];
-} Case;
+enum { ROUNDS = 120, ROW_SIZE = 512 };
 
 static void
-case_clear (Case *c)
-{
-  guarded_clear (&c->out_memory);
-  for (int i = 0; i < MAX_INPUTS; i++)
-    guarded_clear (&c->in_memory[i]);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Case, case_clear)
-
-static void
-add_input (Case *c, int i, int quads, int width, int height, gboolean wide)
-{
-  tensor_init (&c->in[i], &c->in_memory[i], quads, width, height, wide);
-  tensor_fill (&c->in[i], wide, random_int (0, N_FILLS - 1));
-  guarded_make_read_only (&c->in_memory[i]);
-}
-
-static void
-fill_table (Case *c)
+fill_table (guint8 table[256])
 {
   const Fill fill = random_int (0, N_FILLS - 1);
 
   for (int i = 0; i < 256; i++)
-    c->table[i] = random_value (fill, 0, 255);
+    table[i] = random_value (fill, 0, 255);
 }
 
 static int
@@ -48,186 +22,259 @@ random_zero (void)
   return random_value (random_int (0, N_FILLS - 1), 0, 255);
 }
 
-/* The output of `c` with other memory. */
-static DssrTensor
-output (const Case *c, void *data)
+/* An input whose values are of a random kind. */
+static void
+add_input (Case *c, int quads, int width, int height, gboolean wide)
 {
-  DssrTensor out = c->out;
-
-  out.data = data;
-  return out;
+  case_add_input (c, quads, width, height, wide, random_int (0, N_FILLS - 1));
 }
 
 static void
-call_deform (const DssrKernels *table, void *data, int y0, int y1, gpointer p)
+need_same_rows (
+    const void *parameters, int i, int y0, int y1, int *first, int *end)
 {
-  const Case *c = p;
-  const DssrTensor out = output (c, data);
+  *first = y0;
+  *end = y1;
+}
 
-  table->deform (&out, &c->in[0], &c->in[1], &c->deform, y0, y1);
+static void
+call_deform (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
+{
+  table->deform (&o->out, &o->in[0], &o->in[1], parameters, y0, y1);
+}
+
+static void
+need_for_deform (
+    const void *parameters, int i, int y0, int y1, int *first, int *end)
+{
+  *first = i == 0 ? 0 : y0;
+  *end = i == 0 ? ALL_ROWS : y1;
 }
 
 static void
 test_deform (void)
 {
+  static const Operation operation = {
+      call_deform, need_for_deform, OPERATION (deform)};
   static const int limits[] = {0, 1, 15, 16, 200, 32767};
 
   for (int i = 0; i < ROUNDS; i++) {
     g_auto (Case) c = {0};
+    guint8 table[256];
     const int width = random_side (), height = random_int (1, 20);
     const int kernel = g_test_rand_bit () ? 3 : 1, taps = kernel * kernel;
     const int groups = random_int (1, 4), quads = groups * random_int (1, 2);
+    const DssrDeform deform = {.kernel = kernel,
+        .groups = groups,
+        .limit = limits[random_int (0, G_N_ELEMENTS (limits) - 1)],
+        .zero = random_zero (),
+        .table = table};
 
-    c.deform = (DssrDeform){kernel, groups,
-        limits[random_int (0, G_N_ELEMENTS (limits) - 1)], random_zero (),
-        c.table};
-    fill_table (&c);
-    add_input (&c, 0, quads, width, height, FALSE);
-    add_input (&c, 1, (3 * taps * groups + 3) / 4, width, height, TRUE);
-    tensor_init (&c.out, &c.out_memory, taps * quads, width, height, FALSE);
-    g_test_message ("%dx%d, kernel %d, %d groups, %d quads, limit %d", width,
-        height, kernel, groups, quads, c.deform.limit);
-    check_kernel (&c.out_memory, height, call_deform, &c);
+    fill_table (table);
+    add_input (&c, quads, width, height, FALSE);
+    add_input (&c, (3 * taps * groups + 3) / 4, width, height, TRUE);
+    case_set_output (&c, taps * quads, width, height, FALSE);
+    c.description = g_strdup_printf (
+        "%dx%d, kernel %d, %d groups, %d quads, limit %d, zero %d", width,
+        height, kernel, groups, quads, deform.limit, deform.zero);
+    check_kernel (&operation, &c, &deform);
   }
 }
 
 static void
-call_add (const DssrKernels *table, void *data, int y0, int y1, gpointer p)
+call_add (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
 {
-  const Case *c = p;
-  const DssrTensor out = output (c, data);
-
-  table->add (&out, &c->in[0], &c->in[1], &c->add, y0, y1);
+  table->add (&o->out, &o->in[0], &o->in[1], parameters, y0, y1);
 }
 
 static void
 test_add (void)
 {
+  static const Operation operation = {
+      call_add, need_same_rows, OPERATION (add)};
+
   for (int i = 0; i < ROUNDS; i++) {
     g_auto (Case) c = {0};
     const int width = random_side (), height = random_int (1, 20);
     const int quads = random_int (1, 5);
     const Fill mults = random_int (0, N_FILLS - 1);
+    const DssrAdd add = {.zero_a = random_zero (),
+        .zero_b = random_zero (),
+        .zero = random_zero (),
+        .max = g_test_rand_bit () ? 255 : 15,
+        .mult_a = random_value (mults, 0, 32767),
+        .mult_b = random_value (mults, 0, 32767)};
 
-    c.add = (DssrAdd){random_zero (), random_zero (), random_zero (),
-        g_test_rand_bit () ? 255 : 15, random_value (mults, 0, 32767),
-        random_value (mults, 0, 32767)};
-    add_input (&c, 0, quads, width, height, FALSE);
-    add_input (&c, 1, quads, width, height, FALSE);
-    tensor_init (&c.out, &c.out_memory, quads, width, height, FALSE);
-    check_kernel (&c.out_memory, height, call_add, &c);
+    add_input (&c, quads, width, height, FALSE);
+    add_input (&c, quads, width, height, FALSE);
+    case_set_output (&c, quads, width, height, FALSE);
+    c.description =
+        g_strdup_printf ("%dx%d, %d quads, zeros %d %d %d, max %d, mults %d %d",
+            width, height, quads, add.zero_a, add.zero_b, add.zero, add.max,
+            add.mult_a, add.mult_b);
+    check_kernel (&operation, &c, &add);
   }
 }
 
 static void
-call_up2 (const DssrKernels *table, void *data, int y0, int y1, gpointer p)
+call_up2 (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
 {
-  const Case *c = p;
-  const DssrTensor out = output (c, data);
+  table->up2 (&o->out, &o->in[0], y0, y1);
+}
 
-  table->up2 (&out, &c->in[0], y0, y1);
+static void
+need_for_up2 (
+    const void *parameters, int i, int y0, int y1, int *first, int *end)
+{
+  *first = floor_shift (y0 - 1, 1);
+  *end = floor_shift (y1, 1) + 1;
 }
 
 static void
 test_up2 (void)
 {
+  static const Operation operation = {call_up2, need_for_up2, OPERATION (up2)};
+
   for (int i = 0; i < ROUNDS; i++) {
     g_auto (Case) c = {0};
     const int width = random_side (), height = random_int (1, 40);
     const int quads = random_int (1, 3);
 
-    add_input (&c, 0, quads, (width + 1) / 2, (height + 1) / 2, FALSE);
-    tensor_init (&c.out, &c.out_memory, quads, width, height, FALSE);
-    check_kernel (&c.out_memory, height, call_up2, &c);
+    add_input (&c, quads, (width + 1) / 2, (height + 1) / 2, FALSE);
+    case_set_output (&c, quads, width, height, FALSE);
+    c.description = g_strdup_printf ("%dx%d, %d quads", width, height, quads);
+    check_kernel (&operation, &c, NULL);
   }
 }
 
 static void
-call_attention (
-    const DssrKernels *table, void *data, int y0, int y1, gpointer p)
+call_attention (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
 {
-  const Case *c = p;
-  const DssrTensor out = output (c, data);
-
   table->attention (
-      &out, &c->in[0], &c->in[1], &c->in[2], &c->attention, y0, y1);
+      &o->out, &o->in[0], &o->in[1], &o->in[2], parameters, y0, y1);
 }
 
 static void
 test_attention (void)
 {
+  static const Operation operation = {
+      call_attention, need_same_rows, OPERATION (attention)};
+
   for (int i = 0; i < ROUNDS; i++) {
     g_auto (Case) c = {0};
+    guint8 table[256];
     const int width = random_side (), height = random_int (1, 20);
     const int embedding = random_int (1, 9), quads = random_int (1, 5);
+    const DssrAttention attention = {.zero_a = random_zero (),
+        .zero_b = random_zero (),
+        .zero_v = random_zero (),
+        .shift = random_int (0, 24),
+        .mult = random_value (random_int (0, N_FILLS - 1), 0, 32767),
+        .table = table};
 
-    c.attention = (DssrAttention){random_zero (), random_zero (),
-        random_zero (), random_int (0, 24),
-        random_value (random_int (0, N_FILLS - 1), 0, 32767), c.table};
-    fill_table (&c);
-    add_input (&c, 0, embedding, width, height, FALSE);
-    add_input (&c, 1, embedding, width, height, FALSE);
-    add_input (&c, 2, quads, width, height, FALSE);
-    tensor_init (&c.out, &c.out_memory, quads, width, height, FALSE);
-    check_kernel (&c.out_memory, height, call_attention, &c);
+    fill_table (table);
+    add_input (&c, embedding, width, height, FALSE);
+    add_input (&c, embedding, width, height, FALSE);
+    add_input (&c, quads, width, height, FALSE);
+    case_set_output (&c, quads, width, height, FALSE);
+    c.description = g_strdup_printf (
+        "%dx%d, %d and %d quads, shift %d, mult %d, zeros %d %d %d", width,
+        height, embedding, quads, attention.shift, attention.mult,
+        attention.zero_a, attention.zero_b, attention.zero_v);
+    check_kernel (&operation, &c, &attention);
   }
+}
+
+/* A tensor of one row in `memory`, without rings and gaps. */
+static DssrTensor
+row_of (guint8 *memory, int width, gboolean wide)
+{
+  return (DssrTensor){.data = memory + DSSR_MARGIN_LEFT * (wide ? 8 : 4),
+      .stride = ROW_SIZE,
+      .plane = ROW_SIZE,
+      .width = width,
+      .height = 1,
+      .quads = 1};
+}
+
+/* Pixels into a row, with their edges. */
+static void
+set_row (const DssrTensor *t, const guint8 *pixels)
+{
+  guint8 *row = t->data;
+
+  memcpy (row, pixels, 4 * t->width);
+  memcpy (row - 4, row, 4);
+  memcpy (row + 4 * t->width, row + 4 * t->width - 4, 4);
 }
 
 /* Small cases worked out on paper. */
 static void
 check_by_hand (const DssrKernels *kernels)
 {
-  guint8 result[32];
-  DssrTensor out = {result, 16, 16, 4, 1, 1};
-  guint8 a[] = {10, 0, 255, 128, 0, 0, 0, 0};
-  guint8 b[] = {20, 255, 0, 128, 0, 0, 0, 0};
-  DssrTensor ta = {a, 8, 8, 1, 1, 1}, tb = {b, 8, 8, 1, 1, 1};
+  _Alignas(DSSR_ALIGNMENT) guint8 memory[5][2 * ROW_SIZE] = {{0}};
+  DssrTensor out = row_of (memory[0], 1, FALSE);
+  DssrTensor a = row_of (memory[1], 1, FALSE);
+  DssrTensor b = row_of (memory[2], 1, FALSE);
+  DssrTensor offset = row_of (memory[3], 2, TRUE);
+  const DssrTensor value = row_of (memory[4], 1, FALSE);
+  const guint8 *result = out.data;
 
   /* Equal scales: differences from the zero points add up. */
-  out.width = 1;
-  kernels->add (&out, &ta, &tb, &(DssrAdd){0, 20, 5, 255, 16384, 16384}, 0, 1);
+  set_row (&a, (guint8[]){10, 0, 255, 128});
+  set_row (&b, (guint8[]){20, 255, 0, 128});
+  kernels->add (&out, &a, &b,
+      &(DssrAdd){.zero_b = 20,
+          .zero = 5,
+          .max = 255,
+          .mult_a = 16384,
+          .mult_b = 16384},
+      0, 1);
   g_assert_cmpmem (result, 4, ((guint8[]){15, 240, 240, 241}), 4);
 
   /* 0 16 in a row: nine and three, two borders. */
-  const guint8 ramp[8] = {0, 0, 0, 0, 16, 16, 16, 16};
-  memcpy (a, ramp, sizeof ramp);
-  ta.width = 2;
+  a.width = 2;
   out.width = 4;
-  kernels->up2 (&out, &ta, 0, 1);
+  set_row (&a, (guint8[]){0, 0, 0, 0, 16, 16, 16, 16});
+  kernels->up2 (&out, &a, 0, 1);
   for (int x = 0; x < 4; x++)
     g_assert_cmpint (result[4 * x], ==, ((int[]){0, 4, 12, 16})[x]);
 
   /* Half a pixel to the right, modulation one half, zero point 4: 8, then 6. */
-  gint16 offsets[2][4] = {{0, 8, 7, 0}, {0, 8, 7, 0}};
-  const DssrTensor offset = {offsets, 16, 16, 2, 1, 1};
+  const gint16 offsets[2][4] = {{0, 8, 7, 0}, {0, 8, 7, 0}};
+  memcpy (offset.data, offsets, sizeof offsets);
   guint8 table[256] = {0};
   table[128 + 7] = 128;
   out.width = 2;
-  kernels->deform (
-      &out, &ta, &offset, &(DssrDeform){1, 1, 100, 4, table}, 0, 1);
+  kernels->deform (&out, &a, &offset,
+      &(DssrDeform){
+          .kernel = 1, .groups = 1, .limit = 100, .zero = 4, .table = table},
+      0, 1);
   g_assert_cmpint (result[0], ==, 6);
   g_assert_cmpint (result[4], ==, 10);
 
   /* 4 * (6 - 1) * (3 - 0) = 60, 15 after the shift, 8 after the product; 100 *
    * 64 / 256. */
-  for (int l = 0; l < 4; l++) {
-    a[l] = 6;
-    b[l] = 3;
-    a[4 + l] = 110;
-  }
-  const DssrTensor value = {a + 4, 8, 8, 1, 1, 1};
+  a.width = out.width = 1;
+  set_row (&a, (guint8[]){6, 6, 6, 6});
+  set_row (&b, (guint8[]){3, 3, 3, 3});
+  set_row (&value, (guint8[]){110, 110, 110, 110});
   table[128 + 8] = 64;
-  ta.width = out.width = 1;
-  kernels->attention (&out, &ta, &tb, &value,
-      &(DssrAttention){1, 0, 10, 2, 16384, table}, 0, 1);
+  kernels->attention (&out, &a, &b, &value,
+      &(DssrAttention){
+          .zero_a = 1, .zero_v = 10, .shift = 2, .mult = 16384, .table = table},
+      0, 1);
   g_assert_cmpint (result[0], ==, 35);
 }
 
 static void
 test_by_hand (void)
 {
-  check_by_hand (dssr_kernels_scalar ());
-  check_by_hand (dssr_kernels_cpu ());
+  for_each_table (check_by_hand, 0, sizeof (DssrKernels));
 }
 
 int
