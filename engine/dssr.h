@@ -113,6 +113,19 @@ typedef struct {
 
 #define DSSR_SESSION_CONFIG_INIT ((DssrSessionConfig){.lookahead = 1})
 
+/* What the threads of a session spend their time on. */
+typedef enum {
+  DSSR_TIME_FRAME,  /* the features of new frames */
+  DSSR_TIME_ALIGN,  /* the offsets and features of neighbours, less sampling */
+  DSSR_TIME_SAMPLE, /* deformable sampling */
+  DSSR_TIME_FUSE,   /* attention and reconstruction */
+  DSSR_TIME_HEAD,   /* the enlarged luma: its base and the residual */
+  DSSR_TIME_BASE,   /* the bicubic enlargement of other planes; of all planes in
+                       pull_base */
+  DSSR_TIME_WAIT,   /* on other threads, while there is work */
+} DssrTime;
+#define DSSR_N_TIMES 7
+
 typedef struct {
   guint64 frames_in, frames_out; /* since the session was made */
   int latency;                   /* frames from push to pull */
@@ -121,6 +134,8 @@ typedef struct {
   double frame_ms;     /* time of the last frame: its push and its pull */
   double mean_ms;      /* the same, mean of all frames */
   gsize memory;        /* bytes that the session allocated */
+  guint64 time_ns[DSSR_N_TIMES]; /* of all threads together, since the session
+                                    was made */
 } DssrStats;
 
 typedef struct _DssrSession DssrSession;

@@ -15,11 +15,13 @@ struct _DssrNetwork {
   const DssrKernels *kernels;
   const DssrBands *bands;
   DssrBicubic bicubic;
+  DssrConv *convs[DSSR_N_STAGES]; /* the model's, with packed weights */
 
   gsize size;
   guint8 *scratch; /* the whole allocation begins here */
   guint8 *aligned; /* kept tensors of each neighbour */
   guint8 *slots;   /* kept tensors of each frame */
+  guint8 *packed;
 
   /* The run in progress. */
   int centre; /* slots */
@@ -27,6 +29,32 @@ struct _DssrNetwork {
   int current; /* the neighbour being aligned */
   const DssrSamples *luma, *out;
 };
+
+/* Copies the convolutions, whose weights as the kernels want them lie one after
+ * the other from `begin` on; returns where they end. NULL: only measures. */
+static guint64
+pack (DssrNetwork *network, guint8 *begin)
+{
+  const DssrKernels *kernels = network->kernels;
+  guint64 end = 0;
+
+  for (int stage = 0; stage < DSSR_N_STAGES; stage++) {
+    const DssrOps *ops = &network->model->stages[stage];
+    for (int i = 0; i < ops->n_ops; i++) {
+      if (ops->ops[i].kind != DSSR_OP_CONV)
+        continue;
+      const DssrConv *conv = &ops->ops[i].conv;
+      gsize size = kernels->conv_packed_size (conv);
+      if (begin) {
+        network->convs[stage][i] = *conv;
+        network->convs[stage][i].packed = begin + end;
+        kernels->conv_pack (conv, begin + end);
+      }
+      end += (size + DSSR_ALIGNMENT - 1) & -(gsize)DSSR_ALIGNMENT;
+    }
+  }
+  return end;
+}
 
 DssrNetwork *
 dssr_network_new (DssrModel *model, const DssrFormat *format, int slots,
@@ -42,7 +70,7 @@ dssr_network_new (DssrModel *model, const DssrFormat *format, int slots,
   const DssrPlan *plan = network->plan;
   guint64 aligned = plan->kept[DSSR_STAGE_ALIGN] * (guint64)(model->window - 1);
   guint64 frames = plan->kept[DSSR_STAGE_FRAME] * (guint64)slots;
-  guint64 size = plan->scratch + aligned + frames;
+  guint64 size = plan->scratch + aligned + frames + pack (network, NULL);
   void *memory = NULL;
   if (size > MIN (MAX_MEMORY, G_MAXSIZE / 2)
       || posix_memalign (
@@ -57,6 +85,10 @@ dssr_network_new (DssrModel *model, const DssrFormat *format, int slots,
   network->scratch = memory;
   network->aligned = network->scratch + plan->scratch;
   network->slots = network->aligned + aligned;
+  network->packed = network->slots + frames;
+  for (int stage = 0; stage < DSSR_N_STAGES; stage++)
+    network->convs[stage] = g_new0 (DssrConv, model->stages[stage].n_ops);
+  pack (network, network->packed);
   return g_steal_pointer (&network);
 }
 
@@ -64,6 +96,8 @@ void
 dssr_network_free (DssrNetwork *network)
 {
   free (network->scratch);
+  for (int stage = 0; stage < DSSR_N_STAGES; stage++)
+    g_free (network->convs[stage]);
   dssr_plan_free (network->plan);
   dssr_model_unref (network->model);
   g_free (network);
@@ -117,6 +151,8 @@ get_input (const DssrNetwork *network, DssrStage stage, const DssrInput *input)
 typedef struct {
   const DssrNetwork *network;
   const DssrOp *op;
+  const DssrConv *conv;
+  DssrTime time;
   DssrTensor out;
   DssrTensor in[DSSR_MAX_INPUTS];
 } Job;
@@ -130,13 +166,14 @@ run_band (gpointer data, int y0, int y1)
   const DssrModel *model = network->model;
   const DssrOp *op = job->op;
   const DssrTensor *out = &job->out, *in = job->in;
+  guint64 start = dssr_bands_clock ();
 
   switch (op->kind) {
     case DSSR_OP_INPUT:
       kernels->input (out, network->luma, model->unshuffle, y0, y1);
       break;
     case DSSR_OP_CONV:
-      kernels->conv (out, in, op->n_inputs, &op->conv, y0, y1);
+      kernels->conv (out, in, op->n_inputs, job->conv, y0, y1);
       break;
     case DSSR_OP_DEFORM:
       kernels->deform (out, &in[0], &in[1], &op->deform, y0, y1);
@@ -155,6 +192,22 @@ run_band (gpointer data, int y0, int y1)
           model->scale * model->unshuffle, y0, y1);
       break;
   }
+  dssr_bands_add_time (network->bands, job->time, start);
+}
+
+static DssrTime
+get_time (DssrStage stage, DssrOpKind kind)
+{
+  switch (kind) {
+    case DSSR_OP_DEFORM:
+      return DSSR_TIME_SAMPLE;
+    case DSSR_OP_HEAD:
+      return DSSR_TIME_HEAD;
+    default:
+      return stage == DSSR_STAGE_FRAME   ? DSSR_TIME_FRAME
+             : stage == DSSR_STAGE_ALIGN ? DSSR_TIME_ALIGN
+                                         : DSSR_TIME_FUSE;
+  }
 }
 
 static void
@@ -165,6 +218,8 @@ run_stage (const DssrNetwork *network, DssrStage stage)
 
   for (int i = 0; i < ops->n_ops; i++) {
     job.op = &ops->ops[i];
+    job.conv = &network->convs[stage][i];
+    job.time = get_time (stage, job.op->kind);
     for (int j = 0; j < job.op->n_inputs; j++)
       job.in[j] = get_input (network, stage, &job.op->inputs[j]);
     int rows;

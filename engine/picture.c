@@ -4,6 +4,7 @@
 #include "engine/picture.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static const struct {
   int n_planes;
@@ -152,8 +153,24 @@ dssr_bands_run (
       bands->pool, (rows + job.band_rows - 1) / job.band_rows, run_band, &job);
 }
 
+guint64
+dssr_bands_clock (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return (guint64)now.tv_sec * 1000000000 + (guint64)now.tv_nsec;
+}
+
+void
+dssr_bands_add_time (const DssrBands *bands, DssrTime part, guint64 start)
+{
+  __atomic_fetch_add (
+      &bands->time_ns[part], dssr_bands_clock () - start, __ATOMIC_RELAXED);
+}
+
 typedef struct {
   const DssrKernels *kernels;
+  const DssrBands *bands;
   DssrSamples out, in;
   DssrBicubic bicubic;
 } Enlarge;
@@ -162,7 +179,9 @@ static void
 enlarge_band (gpointer data, int y0, int y1)
 {
   const Enlarge *job = data;
+  guint64 start = dssr_bands_clock ();
   job->kernels->bicubic (&job->out, &job->in, &job->bicubic, y0, y1);
+  dssr_bands_add_time (job->bands, DSSR_TIME_BASE, start);
 }
 
 void
@@ -173,6 +192,7 @@ dssr_picture_enlarge (const DssrPicture *out, const DssrPicture *in,
   DssrFormat enlarged = dssr_format_enlarge (format, scale);
   Enlarge job = {
       .kernels = kernels,
+      .bands = bands,
       .out = dssr_picture_samples (out, &enlarged, plane),
       .in = dssr_picture_samples (in, format, plane),
       .bicubic = dssr_picture_bicubic (format, plane, scale),

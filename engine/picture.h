@@ -10,8 +10,13 @@
 /* How the rows of an operation are shared between threads. */
 typedef struct {
   DssrPool *pool;
-  int band_rows; /* 0: chosen by the number of rows and threads */
+  int band_rows;    /* 0: chosen by the number of rows and threads */
+  guint64 *time_ns; /* DssrStats.time_ns */
 } DssrBands;
+
+/* Adds the time since `start` (dssr_bands_clock) to that of a part. */
+guint64 dssr_bands_clock (void);
+void dssr_bands_add_time (const DssrBands *bands, DssrTime part, guint64 start);
 
 /* Calls func (data, y0, y1) for all bands of [0, rows). */
 typedef void (*DssrBandFunc) (gpointer data, int y0, int y1);

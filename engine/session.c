@@ -7,6 +7,8 @@
 #include "engine/network.h"
 #include "kernels/kernels.h"
 
+#include <string.h>
+
 #define MAX_THREADS 64
 
 typedef struct {
@@ -32,6 +34,7 @@ struct _DssrSession {
 
   guint64 frames_out;
   gint64 frame_time, total_time; /* microseconds */
+  guint64 time_ns[DSSR_N_TIMES];
 };
 
 static const DssrKernels *
@@ -147,6 +150,7 @@ dssr_session_new (
   session->kernels = kernels;
   session->bands.pool = dssr_pool_new (threads);
   session->bands.band_rows = config->band_rows;
+  session->bands.time_ns = session->time_ns;
   if (!use_model (session, model, error))
     return NULL;
   return g_steal_pointer (&session);
@@ -340,4 +344,5 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
                                      : 0,
       .memory = dssr_network_get_memory (session->network),
   };
+  memcpy (stats->time_ns, session->time_ns, sizeof session->time_ns);
 }

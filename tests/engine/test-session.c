@@ -499,6 +499,40 @@ test_stats (void)
   }
 }
 
+/* A pull spends time on every part of the work, pull_base on the base alone. */
+static void
+test_times (void)
+{
+  Stream stream = make_stream ("x2", 40, 40);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DssrSession) session = start (&stream);
+  g_autoptr (Image) in = image_new (&stream.config.format, &stream.layout);
+  g_autoptr (Image) out = make_enlarged (&stream, 2);
+  DssrStats stats;
+
+  g_assert_true (dssr_session_push (session, &in->picture, in, NULL, &error));
+  dssr_session_drain (session);
+  g_assert_true (dssr_session_pull_base (session, &out->picture, &error));
+  dssr_session_get_stats (session, &stats);
+  for (int i = 0; i < DSSR_N_TIMES; i++)
+    g_assert_cmpint (stats.time_ns[i] > 0, ==, i == DSSR_TIME_BASE);
+
+  guint64 base = stats.time_ns[DSSR_TIME_BASE];
+  g_assert_true (dssr_session_push (session, &in->picture, in, NULL, &error));
+  dssr_session_drain (session);
+  g_assert_true (dssr_session_pull (session, &out->picture, &error));
+  dssr_session_get_stats (session, &stats);
+  guint64 sum = 0;
+  for (int i = 0; i < DSSR_N_TIMES; i++) {
+    if (i != DSSR_TIME_WAIT)
+      g_assert_cmpuint (stats.time_ns[i], >, 0);
+    sum += stats.time_ns[i];
+  }
+  g_assert_cmpuint (stats.time_ns[DSSR_TIME_BASE], >, base);
+  /* One thread: no more than the calls took. */
+  g_assert_cmpfloat ((double)sum / 1e6, <=, 2 * stats.mean_ms + 0.01);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -526,5 +560,6 @@ main (int argc, char **argv)
   g_test_add_func ("/session/out-of-turn", test_out_of_turn);
   g_test_add_func ("/session/refused", test_refused);
   g_test_add_func ("/session/stats", test_stats);
+  g_test_add_func ("/session/times", test_times);
   return g_test_run ();
 }
