@@ -1,0 +1,81 @@
+"""dssr-bench measures what it says, and says what is wrong.
+
+SPDX-License-Identifier: LGPL-2.1-or-later
+"""
+import json
+import subprocess
+
+import pytest
+from conftest import BUILD, MODELS
+
+KEYS = {'model', 'backend', 'threads', 'width', 'height', 'scale', 'fps', 'median_ms', 'p99_ms', 'gmacs', 'peak_rss_mb',
+        'stages'}
+
+
+def bench(*args):
+    return subprocess.run([str(BUILD / 'tools' / 'dssr-bench'), *map(str, args)], capture_output=True, text=True,
+                          timeout=300)
+
+
+def measure(tmp_path, *args, model='x2'):
+    file = tmp_path / 'result.json'
+    done = bench('--model', MODELS / f'{model}.safetensors', '--json', file, *args)
+    assert done.returncode == 0, done.stderr
+    return json.loads(file.read_text()), done.stdout
+
+
+@pytest.mark.parametrize('model, scale', [('x2', 2), ('x4', 4)])
+def test_frames(tmp_path, model, scale):
+    result, text = measure(tmp_path, '--size', '64x48', '--frames', 20, '--threads', 2, model=model)
+    assert set(result) == KEYS
+    assert result['model'].endswith(f'{model}.safetensors')
+    assert (result['width'], result['height'], result['scale'], result['threads']) == (64, 48, scale, 2)
+    assert 0 < result['median_ms'] <= result['p99_ms']
+    assert 1000 / result['p99_ms'] * 0.99 < result['fps'] < 20 * 1000 / result['median_ms']
+    assert result['peak_rss_mb'] > 5
+    assert sum(result['stages'].values()) == pytest.approx(1, abs=0.01)
+    assert all(0 <= share <= 1 for share in result['stages'].values())
+    for stage in 'frame', 'align', 'fuse':
+        assert result['stages'][stage] > 0
+    for word in 'median', 'frames/s', 'GMAC/s', 'MB':
+        assert word in text
+
+
+def test_gmacs_are_those_of_the_model(tmp_path):
+    result, _ = measure(tmp_path, '--size', '64x48', '--frames', 10)
+    info = subprocess.run([str(BUILD / 'tools' / 'dssr-model'), 'info', result['model']], capture_output=True, text=True)
+    macs = float(info.stdout.splitlines()[-1].split()[1])
+    assert result['gmacs'] == pytest.approx(macs * 128 * 96 * result['fps'] / 1e9, rel=0.02)
+
+
+def test_more_pixels_take_longer_and_more_memory(tmp_path):
+    small, _ = measure(tmp_path, '--size', '64x48', '--frames', 5, '--threads', 1)
+    large, _ = measure(tmp_path, '--size', '512x384', '--frames', 5, '--threads', 1)
+    assert large['median_ms'] > 8 * small['median_ms']
+    assert large['peak_rss_mb'] > small['peak_rss_mb'] + 1
+
+
+def test_scalar_is_named(tmp_path):
+    result, _ = measure(tmp_path, '--size', '32x32', '--frames', 2, '--backend', 'scalar')
+    assert result['backend'] == 'scalar'
+
+
+@pytest.mark.parametrize('frames', [1, 3, 40])
+def test_video(tmp_path, make_video, frames):
+    video = make_video(frames=frames, audio=None)
+    _, text = measure(tmp_path, '--input', video, '--size', '48x36', '--frames', 12)
+    assert str(video) in text
+
+
+@pytest.mark.parametrize('arguments, word', [
+    (['--size', '9x'], 'WIDTHxHEIGHT'), (['--size', '0x5'], 'WIDTHxHEIGHT'), (['--size', '480x270x3'], 'WIDTHxHEIGHT'),
+    (['--size', '-4x5'], 'WIDTHxHEIGHT'), (['--size', '9000x9000'], '8192'), (['--frames', '0'], '--frames'),
+    (['--threads', '65'], '--threads'), (['--threads', '-1'], '--threads'), (['--backend', 'abacus'], 'vulkan'),
+    (['--model', 'no-such-file'], 'no-such-file'), (['--model', __file__], 'test_bench.py'),
+    (['--input', 'no-such-file'], 'no-such-file'), (['--input', __file__], 'test_bench.py'),
+    (['--json', '/no/such/folder/x.json', '--size', '16x16', '--frames', '1'], '/no/such/folder'),
+    (['--nonsense'], 'nonsense'), (['picture.png'], 'picture.png')])
+def test_errors(arguments, word):
+    done = bench('--model', MODELS / 'x2.safetensors', *arguments)
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith('dssr-bench: ') and word in done.stderr

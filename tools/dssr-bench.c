@@ -1,0 +1,33 @@
+/* dssr-bench: times frames, or kernels.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dssr-bench.h"
+
+#include <locale.h>
+#include <stdlib.h>
+
+static gboolean
+write_json (const char *filename, JsonNode *node, GError **error)
+{
+  g_autoptr (JsonGenerator) generator = json_generator_new ();
+  json_generator_set_pretty (generator, TRUE);
+  json_generator_set_root (generator, node);
+  return json_generator_to_file (generator, filename, error);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_auto (BenchOptions) options = {0};
+  g_autoptr (GError) error = NULL;
+  setlocale (LC_ALL, "");
+  if (!bench_options_parse (&options, &argc, &argv, &error)) {
+    g_printerr ("dssr-bench: %s\n", error->message);
+    return 2;
+  }
+  g_autoptr (JsonNode) result = bench_frames (&options, &error);
+  if (result && (!options.json || write_json (options.json, result, &error)))
+    return EXIT_SUCCESS;
+  g_printerr ("dssr-bench: %s\n", error->message);
+  return EXIT_FAILURE;
+}
