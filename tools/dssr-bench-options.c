@@ -8,7 +8,10 @@
 
 static const char description[] =
     "Times the enlargement of video frames, one after the other, after a "
-    "warm-up.";
+    "warm-up. With --kernels, times every kernel for every instruction set of "
+    "this CPU.";
+
+enum { FRAMES = 100, RUNS = 9 };
 
 static gboolean
 parse_size (const char *text, BenchOptions *options, GError **error)
@@ -66,7 +69,7 @@ bench_options_parse (
 {
   g_autofree char *size = NULL;
   g_autofree char *backend = NULL;
-  *options = (BenchOptions){.frames = 100};
+  *options = (BenchOptions){.frames = -1};
   const GOptionEntry entries[] = {
       {"model", 'm', 0, G_OPTION_ARG_FILENAME, &options->model,
           "Model file (default: the shipped landscape-x4-balanced)", "FILE"},
@@ -79,12 +82,15 @@ bench_options_parse (
           "core)",
           "N"},
       {"frames", 'n', 0, G_OPTION_ARG_INT, &options->frames,
-          "Frames to time (default: 100)", "N"},
+          "Frames to time (default: 100), or runs of each kernel (default: 9)",
+          "N"},
       {"input", 'i', 0, G_OPTION_ARG_FILENAME, &options->input,
           "Video whose beginning is enlarged (default: noise that moves)",
           "FILE"},
       {"json", 'j', 0, G_OPTION_ARG_FILENAME, &options->json,
           "Write the result to this file as well", "FILE"},
+      {"kernels", 'k', 0, G_OPTION_ARG_NONE, &options->kernels,
+          "Time kernels, on one core", NULL},
       G_OPTION_ENTRY_NULL};
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_option_context_set_summary (context, description);
@@ -97,8 +103,17 @@ bench_options_parse (
         "unexpected argument '%s'; see --help", (*argv)[1]);
     return FALSE;
   }
+  if (options->kernels
+      && (options->model || backend || options->threads || options->input)) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+        "--kernels times every kernel on one core: --model, --backend, "
+        "--threads and --input do not go with it");
+    return FALSE;
+  }
   if (!options->model)
     options->model = shipped_model ();
+  if (options->frames < 0)
+    options->frames = options->kernels ? RUNS : FRAMES;
   return parse_size (size ? size : "480x270", options, error)
          && parse_backend (backend ? backend : "auto", options, error)
          && check_range ("threads", options->threads, 0, 64, error)

@@ -25,7 +25,9 @@ main (int argc, char **argv)
     g_printerr ("dssr-bench: %s\n", error->message);
     return 2;
   }
-  g_autoptr (JsonNode) result = bench_frames (&options, &error);
+  g_autoptr (JsonNode) result = options.kernels
+                                    ? bench_kernels (&options)
+                                    : bench_frames (&options, &error);
   if (result && (!options.json || write_json (options.json, result, &error)))
     return EXIT_SUCCESS;
   g_printerr ("dssr-bench: %s\n", error->message);

@@ -17,8 +17,8 @@ typedef struct {
   char *json;  /* file to write, or NULL */
   int width, height;
   DssrBackend backend;
-  int threads; /* 0: one for each core */
-  int frames;
+  int threads;      /* 0: one for each core */
+  int frames;       /* or runs of each kernel */
   gboolean kernels; /* time kernels, not frames */
 } BenchOptions;
 
@@ -63,3 +63,7 @@ void bench_add_number (JsonBuilder *builder, const char *name, double value);
 
 /* Times whole frames; prints the result and returns it as JSON, or NULL. */
 JsonNode *bench_frames (const BenchOptions *options, GError **error);
+
+/* Times every kernel of every table on one core; prints and returns as above.
+ */
+JsonNode *bench_kernels (const BenchOptions *options);

@@ -79,3 +79,42 @@ def test_errors(arguments, word):
     done = bench('--model', MODELS / 'x2.safetensors', *arguments)
     assert done.returncode in (1, 2)
     assert done.stderr.startswith('dssr-bench: ') and word in done.stderr
+
+
+def test_kernels(tmp_path):
+    file = tmp_path / 'kernels.json'
+    done = bench('--kernels', '--size', '64x32', '--frames', 1, '--json', file)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(file.read_text())
+    rows = result['kernels']
+    for kind in 'conv 3x3 16 to 16', 'conv 1x1 48 to 16', 'deform 3x3', 'head x4', 'bicubic x2', 'add', 'up2', 'attention':
+        variants = [r['variant'] for r in rows if r['kernel'].startswith(kind)]
+        assert variants[0] == 'scalar', kind
+        assert kind in done.stdout
+    for row in rows:
+        assert row['ns_per_pixel'] > 0 and row['speedup'] > 0 and row['of_peak'] >= 0
+        assert (row['gmacs'] > 0) == row['kernel'].startswith('conv')
+        assert row['variant'] != 'scalar' or row['speedup'] == 1
+    # A core does no more than its peak; the clock may rise between the two measurements.
+    assert all(r['of_peak'] < 1.3 for r in rows)
+    assert all(1 < peak < 10000 for peak in result['peaks'].values())
+
+
+@pytest.mark.parametrize('width, height', [(1, 1), (3, 7), (17, 9)])
+def test_kernels_at_any_size(width, height):
+    done = bench('--kernels', '--size', f'{width}x{height}', '--frames', 1)
+    assert done.returncode == 0, done.stderr
+
+
+def test_masked_flags_leave_kernels_out(tmp_path, monkeypatch):
+    monkeypatch.setenv('DSSR_CPU_FLAGS', 'none')
+    done = bench('--kernels', '--size', '16x16', '--frames', 1, '--json', tmp_path / 'kernels.json')
+    assert done.returncode == 0, done.stderr
+    variants = {r['variant'] for r in json.loads((tmp_path / 'kernels.json').read_text())['kernels']}
+    assert variants <= {'scalar', 'neon'}
+
+
+@pytest.mark.parametrize('arguments', [['--threads', '2'], ['--backend', 'cpu'], ['--model', 'x'], ['--input', 'x']])
+def test_kernels_refuse_what_is_for_frames(arguments):
+    done = bench('--kernels', *arguments)
+    assert done.returncode == 2 and '--kernels' in done.stderr

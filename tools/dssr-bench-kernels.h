@@ -1,0 +1,67 @@
+/* dssr-bench: what the parts that time kernels share.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "dssr-bench.h"
+#include "kernels/cpu.h"
+
+/* ---- Shapes ---- */
+
+typedef enum {
+  BENCH_INPUT,
+  BENCH_CONV,
+  BENCH_DEFORM,
+  BENCH_ADD,
+  BENCH_UP2,
+  BENCH_ATTENTION,
+  BENCH_BICUBIC,
+  BENCH_HEAD,
+} BenchKernel;
+
+typedef struct {
+  const char *name;
+  BenchKernel kernel;
+  int taps, stride; /* taps: 1 or 3 a side */
+  int in, out;      /* channels */
+  int density;      /* percent of the weights' quads that are not zero; 0: all,
+                       without a mask */
+  int bits;         /* of weights and activations; 0: 8 */
+  gboolean wide;
+  int scale, depth;
+} BenchShape;
+
+/* Ends with a NULL name. */
+extern const BenchShape bench_shapes[];
+
+/* A shape with the memory it works on, at a size of the picture. Tensors are
+ * rings of rows that a kernel goes through in bands, as the engine does. */
+typedef struct _BenchWork BenchWork;
+
+BenchWork *bench_work_new (const BenchShape *shape, int width, int height);
+void bench_work_free (BenchWork *work);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (BenchWork, bench_work_free)
+
+/* Executed multiply-accumulates; 0 unless it is a convolution. */
+double bench_work_macs (const BenchWork *work);
+/* The weights as a table wants them; free with g_aligned_free. */
+void *bench_work_pack (const BenchWork *work, const DssrKernels *table);
+void bench_work_run (
+    BenchWork *work, const DssrKernels *table, const void *packed);
+
+/* ---- Peaks ---- */
+
+typedef struct {
+  const char *instruction;
+  const char *variant; /* that uses it, or NULL */
+  double gmacs;        /* multiply-accumulates a nanosecond on one core */
+} BenchPeak;
+
+#define BENCH_MAX_PEAKS 8
+
+/* Measures those that this CPU has; returns how many. */
+int bench_peaks (BenchPeak *results);
+
+/* Time that this thread has spent on a core. */
+double bench_seconds (void);
