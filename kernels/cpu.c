@@ -68,6 +68,13 @@ detect (void)
   return flags;
 }
 
+/* Whether the list begins with this name, whose length there is `length`. */
+static bool
+begins_with (const char *list, size_t length, const char *name)
+{
+  return strlen (name) == length && strncmp (name, list, length) == 0;
+}
+
 /* The flags that a list of names allows; a name that no flag has is reported.
  */
 static DssrCpuFlags
@@ -77,12 +84,10 @@ parse (const char *list)
   while (*list) {
     const size_t length = strcspn (list, "+");
     const DssrCpuFlagName *name = dssr_cpu_flag_names;
-    while (name->name
-           && (strlen (name->name) != length
-               || strncmp (name->name, list, length) != 0))
+    while (name->name && !begins_with (list, length, name->name))
       name++;
     flags |= name->flag;
-    if (!name->name && strncmp (list, "none", length) != 0)
+    if (!name->name && !begins_with (list, length, "none"))
       fprintf (stderr, "DSSR_CPU_FLAGS: this architecture has no \"%.*s\"\n",
           (int)length, list);
     list += length + (list[length] == '+');

@@ -74,19 +74,31 @@ random_value (Fill fill, int lo, int hi)
       return g_test_rand_bit () ? lo : hi;
     case FILL_SMALL:
       return limit (random_int (-40, 40), lo, hi);
+    case FILL_MIXED:
+      return random_int (0, 7)
+                 ? random_value (FILL_SMALL, lo, hi)
+                 : random_value (random_int (0, FILL_EXTREMES), lo, hi);
     default:
       return random_int (lo, hi);
   }
 }
 
 int
-random_side (void)
+repetitions (void)
 {
-  static const int blocks[] = {8, 16, 32, 64, 128};
+  return g_test_slow () ? 8 : 1;
+}
 
-  if (random_int (0, 2))
-    return random_int (1, 40);
-  return blocks[random_int (0, G_N_ELEMENTS (blocks) - 1)] + random_int (-2, 2);
+int
+side (int i)
+{
+  static const int blocks[] = {48, 64, 96, 128, 256};
+  enum { SMALL = N_SIDES - 5 * G_N_ELEMENTS (blocks) };
+
+  i %= N_SIDES;
+  if (i < SMALL)
+    return i + 1;
+  return blocks[(i - SMALL) / 5] + (i - SMALL) % 5 - 2;
 }
 
 static gsize
@@ -113,7 +125,7 @@ tensor_init (DssrTensor *tensor, Guarded *memory, int quads, int width,
 }
 
 void
-tensor_fill (const DssrTensor *tensor, gboolean wide, Fill fill)
+tensor_fill (const DssrTensor *tensor, gboolean wide, int max, Fill fill)
 {
   const int n = 4 * tensor->width;
 
@@ -125,7 +137,7 @@ tensor_fill (const DssrTensor *tensor, gboolean wide, Fill fill)
         if (wide)
           ((gint16 *)row)[i] = random_value (fill, G_MININT16, G_MAXINT16);
         else
-          row[i] = random_value (fill, 0, 255);
+          row[i] = random_value (fill, 0, max);
       }
       if (!wide) {
         memcpy (row - 4, row, 4);
@@ -179,17 +191,31 @@ case_clear (Case *c)
   g_clear_pointer (&c->description, g_free);
 }
 
-void
-case_add_input (
-    Case *c, int quads, int width, int height, gboolean wide, Fill fill)
+static void
+add_input (Case *c, int quads, int width, int height, gboolean wide, int max,
+    Fill fill)
 {
   const int i = c->n_in++;
 
   c->wide[i] = wide;
   tensor_init (
       &c->operands.in[i], &c->memory[i], quads, width, height, 0, wide);
-  tensor_fill (&c->operands.in[i], wide, fill);
+  tensor_fill (&c->operands.in[i], wide, max, fill);
   guarded_make_read_only (&c->memory[i]);
+}
+
+void
+case_add_input (
+    Case *c, int quads, int width, int height, gboolean wide, Fill fill)
+{
+  add_input (c, quads, width, height, wide, 255, fill);
+}
+
+void
+case_add_limited_input (
+    Case *c, int quads, int width, int height, int max, Fill fill)
+{
+  add_input (c, quads, width, height, FALSE, max, fill);
 }
 
 void

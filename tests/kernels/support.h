@@ -62,6 +62,7 @@ typedef enum {
   FILL_GREATEST,
   FILL_EXTREMES, /* the least or the greatest, by chance */
   FILL_SMALL,    /* near zero */
+  FILL_MIXED,    /* near zero, here and there any or an extreme */
   N_FILLS,
 } Fill;
 
@@ -69,22 +70,28 @@ typedef enum {
 int random_value (Fill fill, int lo, int hi);
 /* lo to hi, both included. */
 int random_int (int lo, int hi);
-/* Often small, sometimes at or beyond a boundary of the kernels' blocks. */
-int random_side (void);
+/* How often the tests repeat each kind of case with other random values: 1, or
+ * more with "-m slow". */
+int repetitions (void);
+/* Widths that matter: small ones and those around multiples of what kernels
+ * work on at once; i modulo N_SIDES chooses. */
+enum { N_SIDES = 64 };
+int side (int i);
 
 /* A tensor of random bytes, in its margins too, with random gaps between its
  * rows and its planes; ring as in DssrTensor. */
 void tensor_init (DssrTensor *tensor, Guarded *memory, int quads, int width,
     int height, int ring, gboolean wide);
-/* Every value as `fill` says, the edges repeated as the interface wants. */
-void tensor_fill (const DssrTensor *tensor, gboolean wide, Fill fill);
+/* Every value as `fill` says, up to `max` if 8-bit, with the edges repeated as
+ * the interface wants. */
+void tensor_fill (const DssrTensor *tensor, gboolean wide, int max, Fill fill);
 
 /* A plane with random gaps. `step` as in DssrSamples. */
 void samples_init (DssrSamples *samples, Guarded *memory, int width, int height,
     int depth, int step, int shift);
 void samples_fill (const DssrSamples *samples, Fill fill);
 
-enum { MAX_INPUTS = 4 };
+enum { MAX_INPUTS = 16 };
 
 /* What a kernel works on: `plane_out` is its output if it has a width. */
 typedef struct {
@@ -106,6 +113,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Case, case_clear)
 
 void case_add_input (
     Case *c, int quads, int width, int height, gboolean wide, Fill fill);
+/* An 8-bit one whose values are up to `max`. */
+void case_add_limited_input (
+    Case *c, int quads, int width, int height, int max, Fill fill);
 void case_set_output (Case *c, int quads, int width, int height, gboolean wide);
 
 /* How to call a kernel and what it needs. */

@@ -54,20 +54,50 @@ static const Operation operation = {call, need,
     G_STRUCT_OFFSET (DssrKernels, deform)
         - G_STRUCT_OFFSET (DssrKernels, conv_packed_size)};
 
-/* What a random case is made of; the rest is drawn. */
+/* What a random case is made of. */
 typedef struct {
   int in_quads, out_quads, width, height, kernel, stride;
-  gboolean sparse;
+  int bits;      /* of the weights */
+  int per_cent;  /* of weight quads that are there; DENSE: all, and no mask */
+  int pixel_max; /* of the inputs */
   Fill weights, pixels;
+  DssrActivation act;
+  gboolean wide;
+  int max, shift;
 } Options;
+
+enum { DENSE = -1 };
+
+static const int densities[] = {DENSE, 0, 10, 25, 50, 100};
+
+static Options
+random_options (void)
+{
+  static const int all_bits[] = {4, 6, 8};
+
+  return (Options){.in_quads = random_int (1, 4),
+      .out_quads = random_int (1, 4),
+      .width = side (random_int (0, N_SIDES - 1)),
+      .height = random_int (1, 6),
+      .kernel = g_test_rand_bit () ? 3 : 1,
+      .stride = random_int (1, 2),
+      .bits = all_bits[random_int (0, 2)],
+      .per_cent = densities[random_int (0, G_N_ELEMENTS (densities) - 1)],
+      .pixel_max = random_int (0, 3) ? 255 : 15,
+      .act = random_int (DSSR_ACT_NONE, DSSR_ACT_LEAKY),
+      .wide = random_int (0, 3) == 0,
+      .max = random_int (0, 3) ? 255 : 15,
+      .shift = random_int (0, 3) ? random_int (0, 12) : random_int (0, 24)};
+}
 
 /* The number of channels' quads of each input, which add up to `total`. */
 static int
 split (int *quads, int total)
 {
+  const int most = random_int (1, MAX_INPUTS);
   int n = 0;
 
-  while (total > 0 && n < MAX_INPUTS - 1) {
+  while (total > 0 && n < most - 1) {
     quads[n] = random_int (1, total);
     total -= quads[n++];
   }
@@ -77,42 +107,63 @@ split (int *quads, int total)
 }
 
 static void
-fill_weights (gint8 *weight, guint8 *mask, int n_quads, Fill fill)
+fill_weights (gint8 *weight, guint8 *mask, int n_quads, const Options *options)
 {
+  const int most = 1 << (options->bits - 1);
+
   for (int i = 0; i < n_quads; i++) {
-    const gboolean present = !mask || random_int (0, 3) == 0;
+    const gboolean present = !mask || random_int (1, 100) <= options->per_cent;
     for (int l = 0; l < 4; l++)
-      weight[4 * i + l] = present ? random_value (fill, -128, 127) : 0;
+      weight[4 * i + l] =
+          present ? random_value (options->weights, -most, most - 1) : 0;
     if (mask && present)
       mask[i >> 3] |= 1 << (i & 7);
   }
 }
 
-/* As large as the loader allows for these weights, or near zero. */
+/* As large as the loader allows for these weights, or such that there is
+ * something left to see after the shift. */
 static int
-random_bias (const gint8 *weight, int n, int shift)
+random_bias (const gint8 *weight, int n, const Options *options)
 {
+  const gint64 seen = (gint64)1 << MIN (15 + options->shift, 30);
   gint64 sum = 0;
 
   for (int i = 0; i < n; i++)
-    sum += 255 * ABS (weight[i]);
-  const int most = G_MAXINT32 - sum - rounding (shift);
-  return random_int (0, 3)    ? random_int (-sum / 2, sum / 2)
-         : g_test_rand_bit () ? most
-                              : -most;
+    sum += options->pixel_max * ABS (weight[i]);
+  const gint64 most = G_MAXINT32 - sum - rounding (options->shift);
+  g_assert_cmpint (most, >=, 0);
+  switch (random_int (0, 3)) {
+    case 0:
+      return g_test_rand_bit () ? most : -most;
+    case 1:
+      return limit (random_int (-seen, seen - 1), -most, most);
+    default:
+      return limit (random_int (-sum / 2, sum / 2), -most, most);
+  }
+}
+
+static char *
+describe (const Options *o, int n_in)
+{
+  return g_strdup_printf (
+      "conv %dx%d, %d quads of %d inputs to %d, stride %d, %dx%d pixels up to "
+      "%d, %d bits, %d %%, act %d, shift %d, %s %d",
+      o->kernel, o->kernel, o->in_quads, n_in, o->out_quads, o->stride,
+      o->width, o->height, o->pixel_max, o->bits, o->per_cent, o->act, o->shift,
+      o->wide ? "wide" : "max", o->max);
 }
 
 static void
-check_random (const Options *options)
+check_conv (const Options *options)
 {
   const int taps = options->kernel * options->kernel;
-  const int n_out = 4 * options->out_quads;
+  const int n_out = 4 * options->out_quads, s = options->stride;
   const int row = 4 * taps * options->in_quads;
   const int n_quads = n_out * row / 4;
   g_auto (Case) c = {0};
   g_auto (Guarded) weight = {0};
-  g_autofree guint8 *mask =
-      options->sparse ? g_malloc0 ((n_quads + 7) / 8) : NULL;
+  g_auto (Guarded) mask = {0};
   g_autofree gint32 *bias = g_new (gint32, n_out);
   g_autofree gint16 *mult = g_new (gint16, n_out);
   g_autofree gint16 *mult_neg = g_new (gint16, n_out);
@@ -120,102 +171,150 @@ check_random (const Options *options)
   Parameters p = {.n_in = split (quads, options->in_quads)};
 
   guarded_init (&weight, 4 * n_quads, g_test_rand_bit ());
-  fill_weights ((gint8 *)weight.data, mask, n_quads, options->weights);
+  if (options->per_cent != DENSE) {
+    guarded_init (&mask, (n_quads + 7) / 8, g_test_rand_bit ());
+    memset (mask.data, 0, mask.size);
+  }
+  fill_weights ((gint8 *)weight.data, mask.data, n_quads, options);
   guarded_make_read_only (&weight);
 
   p.conv = (DssrConv){.kernel = options->kernel,
-      .stride = options->stride,
+      .stride = s,
       .in_quads = options->in_quads,
       .out_quads = options->out_quads,
       .weight = (const gint8 *)weight.data,
-      .mask = mask,
+      .mask = mask.data,
       .bias = bias,
       .mult = mult,
-      .act = random_int (DSSR_ACT_NONE, DSSR_ACT_LEAKY),
-      .shift = random_int (0, 3) ? random_int (0, 12) : random_int (0, 24),
-      .wide = random_int (0, 3) == 0,
-      .zero = random_int (0, 3) ? random_int (0, 255) : 0,
-      .max = random_int (0, 3) ? 255 : 15};
-  if (p.conv.act == DSSR_ACT_LEAKY)
-    p.conv.mult_neg = mult_neg;
+      .mult_neg = options->act == DSSR_ACT_LEAKY ? mult_neg : NULL,
+      .act = options->act,
+      .shift = options->shift,
+      .wide = options->wide,
+      .zero = random_value (random_int (0, N_FILLS - 1), 0, options->max),
+      .max = options->max};
   for (int o = 0; o < n_out; o++) {
-    bias[o] = random_bias (p.conv.weight + o * row, row, p.conv.shift);
+    bias[o] = random_bias (p.conv.weight + o * row, row, options);
     mult[o] = random_value (random_int (0, N_FILLS - 1), 0, 32767);
     mult_neg[o] = random_int (0, mult[o]);
   }
 
   for (int i = 0; i < p.n_in; i++)
-    case_add_input (
-        &c, quads[i], options->width, options->height, FALSE, options->pixels);
-  const int s = options->stride;
+    case_add_limited_input (&c, quads[i], options->width, options->height,
+        options->pixel_max, options->pixels);
   case_set_output (&c, options->out_quads, (options->width + s - 1) / s,
-      (options->height + s - 1) / s, p.conv.wide);
-
-  c.description = g_strdup_printf (
-      "%d inputs, %d quads to %d, %dx%d, kernel %d, stride %d, shift %d, "
-      "act %d, max %d%s%s",
-      p.n_in, options->in_quads, options->out_quads, options->width,
-      options->height, options->kernel, s, p.conv.shift, p.conv.act, p.conv.max,
-      p.conv.wide ? ", wide" : "", mask ? ", sparse" : "");
+      (options->height + s - 1) / s, options->wide);
+  c.description = describe (options, p.n_in);
   check_kernel (&operation, &c, &p);
 }
 
+/* Each number of channels from 4 to 128, in and out. */
 static void
 test_channels (void)
 {
-  for (int quads = 1; quads <= 32; quads++)
-    for (int kernel = 1; kernel <= 3; kernel += 2)
-      check_random (&(Options){.in_quads = quads,
-          .out_quads = random_int (1, 4),
-          .width = random_int (1, 9),
-          .height = random_int (1, 5),
-          .kernel = kernel,
-          .stride = random_int (1, 2),
-          .sparse = g_test_rand_bit (),
-          .weights = FILL_RANDOM,
-          .pixels = FILL_RANDOM});
-  for (int quads = 5; quads <= 17; quads += 3)
-    check_random (&(Options){.in_quads = 2,
-        .out_quads = quads,
-        .width = 7,
-        .height = 3,
-        .kernel = 3,
-        .stride = 1});
+  const int most = g_test_slow () ? 32 : 5;
+
+  for (int i = 0; i < 4 * 32 * repetitions (); i++) {
+    const int quads = i / 4 % 32 + 1;
+    Options options = random_options ();
+
+    options.kernel = i & 1 ? 3 : 1;
+    options.stride = i & 2 ? 2 : 1;
+    options.width = random_int (1, 20);
+    options.height = random_int (1, 4);
+    options.in_quads = quads;
+    options.out_quads = random_int (1, most);
+    check_conv (&options);
+    options.in_quads = random_int (1, most);
+    options.out_quads = quads;
+    check_conv (&options);
+  }
+}
+
+/* As many as a model file can ask for. */
+static void
+test_many_channels (void)
+{
+  static const struct {
+    int in_quads, out_quads;
+  } many[] = {{100, 1}, {1, 100}, {1024, 1}, {1, 1024}, {16 * 1024, 1}};
+
+  for (guint i = 0; i < G_N_ELEMENTS (many); i++) {
+    Options options = random_options ();
+
+    options.width = random_int (1, 3);
+    options.height = 1;
+    options.bits = 4;
+    options.in_quads = many[i].in_quads;
+    options.out_quads = many[i].out_quads;
+    check_conv (&options);
+  }
 }
 
 static void
 test_shapes (void)
 {
-  for (int i = 0; i < 150; i++)
-    check_random (&(Options){.in_quads = random_int (1, 4),
-        .out_quads = random_int (1, 3),
-        .width = random_side (),
-        .height = random_int (1, 9),
-        .kernel = g_test_rand_bit () ? 3 : 1,
-        .stride = random_int (1, 2),
-        .sparse = g_test_rand_bit ()});
-  check_random (&(Options){.in_quads = 2,
-      .out_quads = 2,
-      .width = 1,
-      .height = 1,
-      .kernel = 3,
-      .stride = 2});
+  for (int i = 0; i < 4 * N_SIDES * repetitions (); i++) {
+    Options options = random_options ();
+
+    options.kernel = i & 1 ? 3 : 1;
+    options.stride = i & 2 ? 2 : 1;
+    options.width = side (i / 4);
+    check_conv (&options);
+    if (options.width > 2)
+      continue;
+    options.height = 1;
+    check_conv (&options);
+  }
+}
+
+static void
+test_densities (void)
+{
+  for (guint i = 0; i < 12 * G_N_ELEMENTS (densities) * repetitions (); i++) {
+    Options options = random_options ();
+
+    options.kernel = i & 1 ? 3 : 1;
+    options.stride = i & 2 ? 2 : 1;
+    options.bits = 4 + 2 * (i / 4 % 3);
+    options.per_cent = densities[i / 12 % G_N_ELEMENTS (densities)];
+    options.in_quads = random_int (1, 12);
+    options.width = random_int (1, 70);
+    check_conv (&options);
+  }
 }
 
 static void
 test_extremes (void)
 {
-  for (Fill weights = 0; weights < N_FILLS; weights++)
-    for (Fill pixels = 0; pixels < N_FILLS; pixels++)
-      for (int i = 0; i < 4; i++)
-        check_random (&(Options){.in_quads = random_int (1, 12),
-            .out_quads = 1,
-            .width = 9,
-            .height = 4,
-            .kernel = 3,
-            .stride = 1 + i % 2,
-            .weights = weights,
-            .pixels = pixels});
+  for (int i = 0; i < 3 * N_FILLS * N_FILLS * repetitions (); i++) {
+    Options options = random_options ();
+
+    options.bits = 4 + 2 * (i % 3);
+    options.weights = i / 3 % N_FILLS;
+    options.pixels = i / 3 / N_FILLS % N_FILLS;
+    options.kernel = random_int (0, 3) ? 3 : 1;
+    options.per_cent = random_int (0, 3) ? DENSE : 50;
+    options.in_quads = random_int (1, 12);
+    options.width = random_int (1, 20);
+    check_conv (&options);
+  }
+}
+
+/* Each shift with each activation and each kind of output. */
+static void
+test_requantisation (void)
+{
+  for (int i = 0; i < 25 * 9 * repetitions (); i++) {
+    Options options = random_options ();
+
+    options.act = i % 3;
+    options.wide = i / 3 % 3 == 0;
+    options.max = i / 3 % 3 == 1 ? 15 : 255;
+    options.shift = i / 9 % 25;
+    options.width = random_int (1, 20);
+    options.height = 1;
+    check_conv (&options);
+  }
 }
 
 /* One pixel, 4 channels to 4, all of the arithmetic by hand. */
@@ -284,7 +383,10 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/kernels/conv/by-hand", test_by_hand);
   g_test_add_func ("/kernels/conv/channels", test_channels);
+  g_test_add_func ("/kernels/conv/many-channels", test_many_channels);
   g_test_add_func ("/kernels/conv/shapes", test_shapes);
+  g_test_add_func ("/kernels/conv/densities", test_densities);
   g_test_add_func ("/kernels/conv/extremes", test_extremes);
+  g_test_add_func ("/kernels/conv/requantisation", test_requantisation);
   return g_test_run ();
 }

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { ROUNDS = 120, ROW_SIZE = 512 };
+enum { ROW_SIZE = 512 };
 
 static void
 fill_table (guint8 table[256])
@@ -17,9 +17,9 @@ fill_table (guint8 table[256])
 }
 
 static int
-random_zero (void)
+random_zero (int max)
 {
-  return random_value (random_int (0, N_FILLS - 1), 0, 255);
+  return random_value (random_int (0, N_FILLS - 1), 0, max);
 }
 
 /* An input whose values are of a random kind. */
@@ -57,18 +57,20 @@ test_deform (void)
 {
   static const Operation operation = {
       call_deform, need_for_deform, OPERATION (deform)};
-  static const int limits[] = {0, 1, 15, 16, 200, 32767};
+  static const int limits[] = {0, 1, 15, 16, 200, 1000, 32767};
+  enum { N_LIMITS = G_N_ELEMENTS (limits) };
 
-  for (int i = 0; i < ROUNDS; i++) {
+  for (int i = 0; i < 2 * N_LIMITS * N_SIDES * repetitions () / 4; i++) {
     g_auto (Case) c = {0};
     guint8 table[256];
-    const int width = random_side (), height = random_int (1, 20);
-    const int kernel = g_test_rand_bit () ? 3 : 1, taps = kernel * kernel;
-    const int groups = random_int (1, 4), quads = groups * random_int (1, 2);
+    const int width = side (i / 3), height = random_int (1, 12);
+    const int kernel = i & 1 ? 3 : 1, taps = kernel * kernel;
+    const int groups = random_int (1, random_int (0, 3) ? 4 : 9);
+    const int quads = groups * random_int (1, 3);
     const DssrDeform deform = {.kernel = kernel,
         .groups = groups,
-        .limit = limits[random_int (0, G_N_ELEMENTS (limits) - 1)],
-        .zero = random_zero (),
+        .limit = limits[i / 2 % N_LIMITS],
+        .zero = random_zero (255),
         .table = table};
 
     fill_table (table);
@@ -76,8 +78,8 @@ test_deform (void)
     add_input (&c, (3 * taps * groups + 3) / 4, width, height, TRUE);
     case_set_output (&c, taps * quads, width, height, FALSE);
     c.description = g_strdup_printf (
-        "%dx%d, kernel %d, %d groups, %d quads, limit %d, zero %d", width,
-        height, kernel, groups, quads, deform.limit, deform.zero);
+        "deform %dx%d, kernel %d, %d groups, %d quads, limit %d, zero %d",
+        width, height, kernel, groups, quads, deform.limit, deform.zero);
     check_kernel (&operation, &c, &deform);
   }
 }
@@ -95,25 +97,25 @@ test_add (void)
   static const Operation operation = {
       call_add, need_same_rows, OPERATION (add)};
 
-  for (int i = 0; i < ROUNDS; i++) {
+  for (int i = 0; i < 2 * N_SIDES * repetitions (); i++) {
     g_auto (Case) c = {0};
-    const int width = random_side (), height = random_int (1, 20);
-    const int quads = random_int (1, 5);
+    const int width = side (i / 2), height = random_int (1, 20);
+    const int quads = random_int (1, 5), max = i & 1 ? 255 : 15;
     const Fill mults = random_int (0, N_FILLS - 1);
-    const DssrAdd add = {.zero_a = random_zero (),
-        .zero_b = random_zero (),
-        .zero = random_zero (),
-        .max = g_test_rand_bit () ? 255 : 15,
+    const DssrAdd add = {.zero_a = random_zero (255),
+        .zero_b = random_zero (255),
+        .zero = random_zero (max),
+        .max = max,
         .mult_a = random_value (mults, 0, 32767),
         .mult_b = random_value (mults, 0, 32767)};
 
     add_input (&c, quads, width, height, FALSE);
     add_input (&c, quads, width, height, FALSE);
     case_set_output (&c, quads, width, height, FALSE);
-    c.description =
-        g_strdup_printf ("%dx%d, %d quads, zeros %d %d %d, max %d, mults %d %d",
-            width, height, quads, add.zero_a, add.zero_b, add.zero, add.max,
-            add.mult_a, add.mult_b);
+    c.description = g_strdup_printf (
+        "add %dx%d, %d quads, zeros %d %d %d, max %d, mults %d %d", width,
+        height, quads, add.zero_a, add.zero_b, add.zero, max, add.mult_a,
+        add.mult_b);
     check_kernel (&operation, &c, &add);
   }
 }
@@ -138,14 +140,15 @@ test_up2 (void)
 {
   static const Operation operation = {call_up2, need_for_up2, OPERATION (up2)};
 
-  for (int i = 0; i < ROUNDS; i++) {
+  for (int i = 0; i < 2 * N_SIDES * repetitions (); i++) {
     g_auto (Case) c = {0};
-    const int width = random_side (), height = random_int (1, 40);
+    const int width = side (i / 2), height = 2 * random_int (1, 20) - (i & 1);
     const int quads = random_int (1, 3);
 
     add_input (&c, quads, (width + 1) / 2, (height + 1) / 2, FALSE);
     case_set_output (&c, quads, width, height, FALSE);
-    c.description = g_strdup_printf ("%dx%d, %d quads", width, height, quads);
+    c.description =
+        g_strdup_printf ("up2 to %dx%d, %d quads", width, height, quads);
     check_kernel (&operation, &c, NULL);
   }
 }
@@ -164,15 +167,16 @@ test_attention (void)
   static const Operation operation = {
       call_attention, need_same_rows, OPERATION (attention)};
 
-  for (int i = 0; i < ROUNDS; i++) {
+  for (int i = 0; i < 2 * N_SIDES * repetitions (); i++) {
     g_auto (Case) c = {0};
     guint8 table[256];
-    const int width = random_side (), height = random_int (1, 20);
-    const int embedding = random_int (1, 9), quads = random_int (1, 5);
-    const DssrAttention attention = {.zero_a = random_zero (),
-        .zero_b = random_zero (),
-        .zero_v = random_zero (),
-        .shift = random_int (0, 24),
+    const int width = side (i), height = random_int (1, 10);
+    const int embedding = random_int (1, random_int (0, 7) ? 9 : 70);
+    const int quads = random_int (1, 5);
+    const DssrAttention attention = {.zero_a = random_zero (255),
+        .zero_b = random_zero (255),
+        .zero_v = random_zero (255),
+        .shift = i % 25,
         .mult = random_value (random_int (0, N_FILLS - 1), 0, 32767),
         .table = table};
 
@@ -182,8 +186,8 @@ test_attention (void)
     add_input (&c, quads, width, height, FALSE);
     case_set_output (&c, quads, width, height, FALSE);
     c.description = g_strdup_printf (
-        "%dx%d, %d and %d quads, shift %d, mult %d, zeros %d %d %d", width,
-        height, embedding, quads, attention.shift, attention.mult,
+        "attention %dx%d, %d and %d quads, shift %d, mult %d, zeros %d %d %d",
+        width, height, embedding, quads, attention.shift, attention.mult,
         attention.zero_a, attention.zero_b, attention.zero_v);
     check_kernel (&operation, &c, &attention);
   }
