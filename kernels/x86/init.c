@@ -5,10 +5,32 @@
 
 const DssrKernels *dssr_kernels_avx2 (void);
 
+#define DECLARE_CONV(isa)                                                      \
+  size_t dssr_##isa##_conv_packed_size (const DssrConv *conv);                 \
+  void dssr_##isa##_conv_pack (const DssrConv *conv, void *packed);            \
+  void dssr_##isa##_conv (const DssrTensor *out, const DssrTensor *in,         \
+      int n_in, const DssrConv *conv, int y0, int y1)
+#define SET_CONV(table, isa)                                                   \
+  ((table)->name = #isa,                                                       \
+      (table)->conv_packed_size = dssr_##isa##_conv_packed_size,               \
+      (table)->conv_pack = dssr_##isa##_conv_pack,                             \
+      (table)->conv = dssr_##isa##_conv)
+
+DECLARE_CONV (avxvnni);
+DECLARE_CONV (avx512vnni);
+
 void
 dssr_kernels_init_x86 (DssrKernels *table, DssrCpuFlags flags)
 {
   if (!(flags & DSSR_CPU_AVX2))
     return;
   *table = *dssr_kernels_avx2 ();
+
+  if (flags & DSSR_CPU_AVXVNNI)
+    SET_CONV (table, avxvnni);
+
+  if (!(flags & DSSR_CPU_AVX512))
+    return;
+  if (flags & DSSR_CPU_AVX512VNNI)
+    SET_CONV (table, avx512vnni);
 }
