@@ -88,7 +88,7 @@ class Net(nn.Module):
     def op_conv(self, op, inputs):
         x = torch.cat(inputs, 1) if len(inputs) > 1 else inputs[0]
         if op.kernel == 3:
-            x = F.pad(x, (1, 1, 1, 1), mode="replicate").contiguous(memory_format=torch.channels_last)
+            x = EdgePad.apply(x)
         x = self.convs[op.out](x)
         if op.act == "relu":
             return F.relu(x)
@@ -121,6 +121,31 @@ class Net(nn.Module):
 
     def op_head(self, op, inputs):
         return F.pixel_shuffle(inputs[0], self.graph.scale * self.graph.frame[0].unshuffle)
+
+
+class EdgePad(torch.autograd.Function):
+    """One more pixel on each side, the edge's. F.pad leaves channels_last, and costs a quarter of a training step."""
+
+    @staticmethod
+    def forward(ctx, x):
+        b, c, h, w = x.shape
+        y = torch.empty((b, c, h + 2, w + 2), dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+        y[..., 1:-1, 1:-1] = x
+        y[..., 1:-1, 0] = x[..., 0]
+        y[..., 1:-1, -1] = x[..., -1]
+        y[..., 0, :] = y[..., 1, :]
+        y[..., -1, :] = y[..., -2, :]
+        return y
+
+    @staticmethod
+    def backward(ctx, grad):
+        rows = grad[..., 1:-1, :].clone(memory_format=torch.channels_last)
+        rows[..., 0, :] += grad[..., 0, :]
+        rows[..., -1, :] += grad[..., -1, :]
+        inner = rows[..., 1:-1].clone(memory_format=torch.channels_last)
+        inner[..., 0] += rows[..., 0]
+        inner[..., -1] += rows[..., -1]
+        return inner
 
 
 def sample(feature, dy, dx, groups, kernel):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from .net import LEAKY_SLOPE, Net, sample
+from .net import LEAKY_SLOPE, EdgePad, Net, sample
 from .reference import bicubic_fixed
 
 OFFSET_SCALE = 1 / 16  # offsets in 1/16 pixel; logits of modulation and attention in the same steps
@@ -149,7 +149,7 @@ class QuantNet(Net):
     def op_conv(self, op, inputs):
         x = torch.cat([i.q for i in inputs], 1)
         if op.kernel == 3:
-            x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+            x = EdgePad.apply(x)
         p = self.conv_parameters(op, [Shape(i.q.shape[1], i.scale, i.zero) for i in inputs])
         acc = F.conv2d(x.contiguous(memory_format=torch.channels_last), p["weight"], p["bias"], op.stride)
         linear = acc * p["ratio"].view(1, -1, 1, 1)

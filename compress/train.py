@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from tqdm import tqdm
 
 from .alignment import photometric_loss
@@ -24,6 +25,11 @@ from .net import Net
 def charbonnier(x, y):
     """Charbonnier loss, eps 1e-3."""
     return torch.sqrt((x - y) ** 2 + 1e-6).mean()
+
+
+def picture_loss(x, y, done):
+    """Charbonnier, which learns faster, and for the last third the mean square that PSNR measures."""
+    return charbonnier(x, y) if done < 2 / 3 else F.mse_loss(x, y)
 
 
 def save(file, state):
@@ -61,13 +67,14 @@ def train(net, batches, args, seconds_between_saves=120):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(peak, done)
         low, high = batches.next()
-        loss = charbonnier(net(low), high)
+        result = net(low)
+        loss = picture_loss(result, high, done)
         guide = guide_weight(args.guide, done)
         optimiser.zero_grad()
         (loss + guide * photometric_loss(net, low) if guide else loss).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
         optimiser.step()
-        value = loss.item()
+        value = charbonnier(result.detach(), high).item()
         average = value if average is None else average + 0.005 * (value - average)
         step += 1
         now = time.monotonic()

@@ -10,8 +10,9 @@ from PIL import Image
 
 from compress.data import Batches
 from compress.pack import SIDE, WINDOW
+from compress.net import EdgePad
 from compress.reference import BICUBIC, bicubic, bicubic_fixed
-from compress.train import learning_rate
+from compress.train import guide_weight, learning_rate, picture_loss
 
 
 def run(module, *arguments):
@@ -91,3 +92,20 @@ def test_bicubic_is_near_pillow():
     expected = np.asarray(ramp.resize((32, 24), Image.BICUBIC))
     result = bicubic(torch.from_numpy(np.array(ramp))[None, None], 2)[0, 0].numpy()
     assert np.abs(result - expected)[4:-4, 4:-4].max() < 0.2
+
+
+def test_edge_pad_is_replication():
+    for shape in ((2, 4, 5, 7), (1, 3, 1, 1), (2, 8, 2, 1)):
+        x = torch.randn(*shape, dtype=torch.double, requires_grad=True)
+        expected, padded = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="replicate"), EdgePad.apply(x)
+        assert torch.equal(padded, expected)
+        gradient = torch.randn_like(expected)
+        (wanted,), (got,) = (torch.autograd.grad(y, x, gradient) for y in (expected, padded))
+        assert torch.allclose(got, wanted)
+
+
+def test_losses():
+    x, y = torch.full((4,), 0.5), torch.full((4,), 0.25)
+    assert picture_loss(x, y, 0.5).item() == pytest.approx(0.25, abs=1e-4)
+    assert picture_loss(x, y, 0.7).item() == pytest.approx(0.0625)
+    assert guide_weight(2.0, 0.0) == 2 and guide_weight(2.0, 0.05) == pytest.approx(1) and guide_weight(2.0, 0.3) == 0
