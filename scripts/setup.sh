@@ -16,6 +16,7 @@ test_packages=(
   clang libclang-rt-14-dev clang-format
   python3-venv python3-torch python3-numpy python3-pil python3-av python3-tqdm
   python3-pytest python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0)
+arm64_packages=(gcc-aarch64-linux-gnu qemu-user-static mmdebstrap)
 
 install_missing()
 {
@@ -51,6 +52,7 @@ case "${1:-demo}" in
   test)
     install_missing "${build_packages[@]}" "${media_packages[@]}" "${sample_packages[@]}" \
       "${test_packages[@]}"
+    [ -n "${DSSR_SKIP_ARM64:-}" ] || install_missing "${arm64_packages[@]}"
     make_venv
     ;;
   *)

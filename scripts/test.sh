@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs, builds with warnings as errors and runs every test, then again under AddressSanitizer and
-# UndefinedBehaviorSanitizer. The last line is "N passed, N failed, N skipped".
+# UndefinedBehaviorSanitizer, then for arm64 under qemu. The last line is "N passed, N failed, N skipped".
 #
 # SPDX-License-Identifier: LGPL-2.1-or-later
 set -euo pipefail
@@ -39,5 +39,9 @@ check build
 # Left out: Python, which is not built with sanitizers; the fuzzer, which brings its own; style.
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 check build-asan --no-suite python --no-suite fuzz --no-suite style
+
+# What it cannot build or run leaves no log, and a missing log counts as failed.
+scripts/arm64.sh || true
+logs+=(build-arm64/meson-logs/arm64-*.json)
 
 /usr/bin/python3 scripts/count-tests.py "${logs[@]}"

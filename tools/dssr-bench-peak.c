@@ -34,8 +34,7 @@ LOOP (dpbusd_zmm, "vpdpbusd %%zmm12, %%zmm13, %%zmm\\r")
 #define LOOP(name, text)                                                       \
   static void loop_##name (long n)                                             \
   {                                                                            \
-    __asm__ volatile(".arch_extension dotprod\n"                               \
-                     ".arch_extension i8mm\n"                                  \
+    __asm__ volatile(".arch armv8.2-a+dotprod+i8mm\n"                          \
                      "1:\n"                                                    \
                      ".irp r,0,1,2,3,4,5,6,7,16,17,18,19\n" text "\n"          \
                      ".endr\n"                                                 \
@@ -46,10 +45,10 @@ LOOP (dpbusd_zmm, "vpdpbusd %%zmm12, %%zmm13, %%zmm\\r")
                      : "cc", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7",   \
                      "v16", "v17", "v18", "v19", "v20", "v21");                \
   }
-LOOP (smlal, "smlal v\\r.4s, v20.4h, v21.4h")
-LOOP (sdot, "sdot v\\r.4s, v20.16b, v21.16b")
-LOOP (usdot, "usdot v\\r.4s, v20.16b, v21.16b")
-LOOP (usmmla, "usmmla v\\r.4s, v20.16b, v21.16b")
+LOOP (smlal, "smlal v\\r\\().4s, v20.4h, v21.4h")
+LOOP (sdot, "sdot v\\r\\().4s, v20.16b, v21.16b")
+LOOP (usdot, "usdot v\\r\\().4s, v20.16b, v21.16b")
+LOOP (usmmla, "usmmla v\\r\\().4s, v20.16b, v21.16b")
 #endif
 
 /* Those that need more come later. */

@@ -10,7 +10,9 @@ channel a list of rows, a frame's features are computed for each window anew.
 
 import argparse
 import json
+import os
 import random
+import shlex
 import struct
 import subprocess
 import sys
@@ -312,7 +314,8 @@ def main():
 
     code = "B" if args.depth == 8 else "H"
     raw = b"".join(array(code, row).tobytes() for frame in frames for row in frame)
-    command = [args.enlarge_raw, args.model, *map(str, (width, height, args.depth, args.lookahead))]
+    wrapper = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
+    command = [*wrapper, args.enlarge_raw, args.model, *map(str, (width, height, args.depth, args.lookahead))]
     result = array(code, subprocess.run(command, input=raw, stdout=subprocess.PIPE, check=True).stdout)
     size = width * height * model.scale**2
     if len(result) != size * len(frames):
