@@ -19,6 +19,14 @@ const DssrKernels *dssr_kernels_avx2 (void);
 DECLARE_CONV (avxvnni);
 DECLARE_CONV (avx512vnni);
 
+void dssr_avx512_deform (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1);
+void dssr_avx512_bicubic (const DssrSamples *out, const DssrSamples *in,
+    const DssrBicubic *bicubic, int y0, int y1);
+void dssr_avx512_head (const DssrSamples *out, const DssrSamples *luma,
+    const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle, int y0,
+    int y1);
+
 void
 dssr_kernels_init_x86 (DssrKernels *table, DssrCpuFlags flags)
 {
@@ -31,6 +39,9 @@ dssr_kernels_init_x86 (DssrKernels *table, DssrCpuFlags flags)
 
   if (!(flags & DSSR_CPU_AVX512))
     return;
+  table->deform = dssr_avx512_deform;
+  table->bicubic = dssr_avx512_bicubic;
+  table->head = dssr_avx512_head;
   if (flags & DSSR_CPU_AVX512VNNI)
     SET_CONV (table, avx512vnni);
 }

@@ -1,0 +1,298 @@
+/* Modulated deformable sampling, four groups of channels at a time: as in the
+ * offsets' tensor, their offsets are the four lanes of a pixel.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdalign.h>
+
+#include "kernels/x86/vector.h"
+
+enum {
+  GROUPS = 4,
+  HALF = VEC_WORDS / GROUPS, /* pixels whose four offsets fill a vector */
+};
+
+/* Where HALF pixels sample, and how their corners are mixed. */
+typedef struct {
+  /* Pixels from the quad's first to the left corners, of each group of the even
+   * and the odd pixels. The margins beside a row make the pair of corners at
+   * each of its ends that of the edge pixel. */
+  alignas (VEC_BYTES) int32_t top[2][VEC_PIXELS], below[2][VEC_PIXELS];
+  Vec x; /* bytes 16 - fx and fx, of each group of each pixel */
+  Vec y; /* words fy */
+} Places;
+
+/* What does not change within a call. */
+typedef struct {
+  const DssrTensor *out, *feature;
+  const uint8_t *table;
+  int quads; /* of a group */
+  int limit, zero;
+} Context;
+
+/* Offsets of up to four groups. */
+typedef struct {
+  const int16_t *dy, *dx, *modulation;
+} Offsets;
+
+/* Shuffles for each group: its word of two pixels, and its byte of two of a
+ * half's pixels, four times each. */
+#define WORDS(a, b)                                                            \
+  a, a + 1, a, a + 1, a, a + 1, a, a + 1, b, b + 1, b, b + 1, b, b + 1, b, b + 1
+#define BYTES(a, b)                                                            \
+  a, 128, a, 128, a, 128, a, 128, b, 128, b, 128, b, 128, b, 128
+alignas (16) static const uint8_t spread_word[GROUPS][16] = {
+    {WORDS (0, 8)}, {WORDS (2, 10)}, {WORDS (4, 12)}, {WORDS (6, 14)}};
+alignas (16) static const uint8_t spread_byte[2][GROUPS][16] = {
+    {{BYTES (0, 4)}, {BYTES (1, 5)}, {BYTES (2, 6)}, {BYTES (3, 7)}},
+    {{BYTES (8, 12)}, {BYTES (9, 13)}, {BYTES (10, 14)}, {BYTES (11, 15)}}};
+
+DSSR_INLINE Vec
+spread (Vec v, const uint8_t *shuffle)
+{
+  return VEC (shuffle_epi8) (
+      v, vec_repeat (_mm_load_si128 ((const __m128i *)shuffle)));
+}
+
+#ifdef __AVX512BW__
+
+/* The pixels at a group's places and those on their right. */
+DSSR_INLINE Vec
+load_pairs (const uint8_t *quad, const int32_t places[2][VEC_PIXELS], int group)
+{
+  const Vec order = _mm512_add_epi32 (_mm512_set1_epi32 (group),
+      _mm512_setr_epi32 (0, 16, 4, 20, 8, 24, 12, 28, 0, 0, 0, 0, 0, 0, 0, 0));
+  const Vec p = _mm512_permutex2var_epi32 (
+      vec_load (places[0]), order, vec_load (places[1]));
+
+  /* With the mask, for else gcc makes each load wait for the one before. */
+  return _mm512_mask_i32gather_epi64 (
+      _mm512_setzero_si512 (), -1, _mm512_castsi512_si256 (p), quad, 4);
+}
+
+/* Bytes of the table. */
+DSSR_INLINE Vec
+look_up (const uint8_t *table, Vec index)
+{
+  const Vec lo =
+      _mm512_permutex2var_epi8 (vec_load (table), index, vec_load (table + 64));
+  const Vec hi = _mm512_permutex2var_epi8 (
+      vec_load (table + 128), index, vec_load (table + 192));
+
+  return _mm512_mask_blend_epi8 (_mm512_movepi8_mask (index), lo, hi);
+}
+
+/* 1 for each word with 0 <= y < bottom, else 0. */
+DSSR_INLINE Vec
+is_inside (Vec y, Vec bottom)
+{
+  return _mm512_maskz_set1_epi16 (_mm512_cmplt_epu16_mask (y, bottom), 1);
+}
+
+/* Puts the 64-bit parts of two packed halves in the pixels' order. */
+DSSR_INLINE Vec
+join_halves (Vec v)
+{
+  return _mm512_permutexvar_epi64 (
+      _mm512_setr_epi64 (0, 2, 4, 6, 1, 3, 5, 7), v);
+}
+
+#else
+
+/* Faster than gathering on many CPUs. */
+DSSR_INLINE Vec
+load_pairs (const uint8_t *quad, const int32_t places[2][VEC_PIXELS], int group)
+{
+  const int32_t *even = places[0] + group, *odd = places[1] + group;
+  __m128i lo, hi;
+
+  lo = _mm_loadu_si64 (quad + 4 * (ptrdiff_t)even[0]);
+  hi = _mm_loadu_si64 (quad + 4 * (ptrdiff_t)even[4]);
+  lo = _mm_unpacklo_epi64 (lo, _mm_loadu_si64 (quad + 4 * (ptrdiff_t)odd[0]));
+  hi = _mm_unpacklo_epi64 (hi, _mm_loadu_si64 (quad + 4 * (ptrdiff_t)odd[4]));
+  return _mm256_set_m128i (hi, lo);
+}
+
+DSSR_INLINE Vec
+look_up (const uint8_t *table, Vec index)
+{
+  uint8_t bytes[VEC_BYTES];
+
+  vec_store (bytes, index);
+  for (int i = 0; i < VEC_BYTES; i++)
+    bytes[i] = table[bytes[i]];
+  return vec_load (bytes);
+}
+
+DSSR_INLINE Vec
+is_inside (Vec y, Vec bottom)
+{
+  const Vec mask = _mm256_andnot_si256 (
+      _mm256_srai_epi16 (y, 15), _mm256_cmpgt_epi16 (bottom, y));
+
+  return _mm256_srli_epi16 (mask, 15);
+}
+
+DSSR_INLINE Vec
+join_halves (Vec v)
+{
+  return _mm256_permute4x64_epi64 (v, 0xd8);
+}
+
+#endif
+
+DSSR_INLINE Vec
+clamp_words (Vec v, int lo, int hi)
+{
+  return VEC (min_epi16) (
+      VEC (max_epi16) (v, VEC (set1_epi16) (lo)), VEC (set1_epi16) (hi));
+}
+
+/* x and y are where the first pixel samples without an offset. A row and a
+ * stride, in pixels, fit 16 bits. */
+DSSR_INLINE void
+locate (Places *places, const Context *c, const int16_t *dy, const int16_t *dx,
+    int x, int y)
+{
+  const int right = c->feature->width - 1, bottom = c->feature->height - 1;
+  const Vec fraction = VEC (set1_epi16) (15);
+  const Vec pixel = VEC (srli_epi16) (vec_iota_words (), 2);
+  const Vec by_stride = VEC (set1_epi32) (1 << 16 | c->feature->stride / 4);
+  const Vec v = clamp_words (vec_load (dy), -c->limit, c->limit);
+  const Vec h = clamp_words (vec_load (dx), -c->limit, c->limit);
+
+  const Vec row =
+      VEC (add_epi16) (VEC (srai_epi16) (v, 4), VEC (set1_epi16) (y));
+  const Vec top = clamp_words (row, 0, bottom);
+  const Vec below =
+      VEC (add_epi16) (top, is_inside (row, VEC (set1_epi16) (bottom)));
+  const Vec left =
+      clamp_words (VEC (add_epi16) (VEC (srai_epi16) (h, 4),
+                       VEC (add_epi16) (pixel, VEC (set1_epi16) (x))),
+          -1, right);
+
+  vec_store (places->top[0],
+      VEC (madd_epi16) (VEC (unpacklo_epi16) (top, left), by_stride));
+  vec_store (places->top[1],
+      VEC (madd_epi16) (VEC (unpackhi_epi16) (top, left), by_stride));
+  vec_store (places->below[0],
+      VEC (madd_epi16) (VEC (unpacklo_epi16) (below, left), by_stride));
+  vec_store (places->below[1],
+      VEC (madd_epi16) (VEC (unpackhi_epi16) (below, left), by_stride));
+
+  places->x = VEC (add_epi16) (
+      VEC (mullo_epi16) (vec_and (h, fraction), VEC (set1_epi16) (255)),
+      VEC (set1_epi16) (16));
+  places->y = vec_and (v, fraction);
+}
+
+/* The samples of a half's pixels, as words. */
+DSSR_INLINE Vec
+sample (
+    const uint8_t *quad, const Places *p, int group, Vec modulation, int zero)
+{
+  const Vec by_channel = vec_repeat (
+      _mm_setr_epi8 (0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15));
+  const Vec x = spread (p->x, spread_word[group]);
+  const Vec y = spread (p->y, spread_word[group]);
+  const Vec top = VEC (maddubs_epi16) (
+      VEC (shuffle_epi8) (load_pairs (quad, p->top, group), by_channel), x);
+  const Vec below = VEC (maddubs_epi16) (
+      VEC (shuffle_epi8) (load_pairs (quad, p->below, group), by_channel), x);
+
+  /* The contract's sum, at most 65280 + 128, modulo 2^16. */
+  const Vec sum = VEC (add_epi16) (
+      VEC (add_epi16) (VEC (slli_epi16) (top, 4), VEC (set1_epi16) (128)),
+      VEC (mullo_epi16) (VEC (sub_epi16) (below, top), y));
+  /* 128 * ((sum >> 8) - zero), so that a rounding product shifts by 8. */
+  const Vec v = VEC (sub_epi16) (
+      vec_and (VEC (srli_epi16) (sum, 1), VEC (set1_epi16) (0x7f80)),
+      VEC (set1_epi16) (128 * zero));
+  return VEC (add_epi16) (
+      VEC (mulhrs_epi16) (v, modulation), VEC (set1_epi16) (zero));
+}
+
+/* n groups from `group` on of two halves, into the quads from out_quad on. */
+DSSR_INLINE void
+sample_groups (const Context *c, const Offsets *offsets, int out_quad,
+    int group, int n, int x, int y, int tap_x, int tap_y)
+{
+  Places p[2];
+
+  for (int h = 0; h < 2; h++)
+    locate (&p[h], c, offsets->dy + h * VEC_WORDS, offsets->dx + h * VEC_WORDS,
+        x + h * HALF + tap_x, y + tap_y);
+  const Vec modulation = look_up (
+      c->table, vec_xor (VEC (packs_epi16) (vec_load (offsets->modulation),
+                             vec_load (offsets->modulation + VEC_WORDS)),
+                    VEC (set1_epi8) (-128)));
+
+  for (int g = 0; g < n; g++) {
+    for (int i = g * c->quads; i < (g + 1) * c->quads; i++) {
+      const int quad = group * c->quads + i;
+      const uint8_t *src = tensor_row (c->feature, quad, 0);
+      uint8_t *dst = tensor_row (c->out, out_quad + quad, y);
+      Vec v[2];
+      for (int h = 0; h < 2; h++)
+        v[h] = sample (
+            src, &p[h], g, spread (modulation, spread_byte[h][g]), c->zero);
+      vec_store (dst + 4 * x, join_halves (VEC (packus_epi16) (v[0], v[1])));
+    }
+  }
+}
+
+/* n channels of a block's pixels, in the first lanes of a quad: where they are
+ * in the tensor if they are so there, else a copy. */
+static const int16_t *
+channels (int16_t copy[4 * BLOCK], const DssrTensor *t, int channel, int n,
+    int x, int y, int n_pixels)
+{
+  if (channel % 4 == 0)
+    return (const int16_t *)tensor_row (t, channel / 4, y) + 4 * x;
+  for (int i = 0; i < n; i++, channel++) {
+    const int16_t *src = tensor_row (t, channel / 4, y);
+    for (int j = 0; j < n_pixels; j++)
+      copy[4 * j + i] = src[4 * (x + j) + channel % 4];
+  }
+  return copy;
+}
+
+/* The block of pixels from x0 on. */
+static void
+sample_block (const Context *c, const DssrTensor *offset,
+    const DssrDeform *deform, int tap, int x0, int y)
+{
+  const int groups = deform->groups;
+  const int part = deform->kernel * deform->kernel * groups;
+  const int tap_x = tap % deform->kernel - deform->kernel / 2;
+  const int tap_y = tap / deform->kernel - deform->kernel / 2;
+  const int step = 2 * HALF;
+  const int n_pixels =
+      (min_int (c->out->width - x0, BLOCK) + step - 1) / step * step;
+  int16_t copy[3][4 * BLOCK];
+
+  for (int g = 0; g < groups; g += GROUPS) {
+    const int n = min_int (groups - g, GROUPS);
+    const int16_t *o[3];
+
+    for (int i = 0; i < 3; i++)
+      o[i] = channels (
+          copy[i], offset, i * part + tap * groups + g, n, x0, y, n_pixels);
+    for (int x = 0; x < n_pixels; x += step)
+      sample_groups (c, &(Offsets){o[0] + 4 * x, o[1] + 4 * x, o[2] + 4 * x},
+          tap * c->feature->quads, g, n, x0 + x, y, tap_x, tap_y);
+  }
+}
+
+void
+DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+{
+  const Context c = {out, feature, deform->table,
+      feature->quads / deform->groups, deform->limit, deform->zero};
+
+  for (int y = y0; y < y1; y++)
+    for (int x = 0; x < out->width; x += BLOCK)
+      for (int tap = 0; tap < deform->kernel * deform->kernel; tap++)
+        sample_block (&c, offset, deform, tap, x, y);
+  fill_margins (out, y0, y1);
+}
