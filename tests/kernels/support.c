@@ -92,7 +92,7 @@ repetitions (void)
 int
 side (int i)
 {
-  static const int blocks[] = {48, 64, 96, 128, 256};
+  static const int blocks[] = {48, 64, 96, 128, 256, 512};
   enum { SMALL = N_SIDES - 5 * G_N_ELEMENTS (blocks) };
 
   i %= N_SIDES;

@@ -52,36 +52,55 @@ need_for_deform (
   *end = i == 0 ? ALL_ROWS : y1;
 }
 
+typedef struct {
+  int width, height, kernel, groups, quads, limit;
+} DeformOptions;
+
 static void
-test_deform (void)
+check_deform (const DeformOptions *o)
 {
   static const Operation operation = {
       call_deform, need_for_deform, OPERATION (deform)};
+  const int taps = o->kernel * o->kernel;
+  g_auto (Case) c = {0};
+  guint8 table[256];
+  const DssrDeform deform = {.kernel = o->kernel,
+      .groups = o->groups,
+      .limit = o->limit,
+      .zero = random_zero (255),
+      .table = table};
+
+  fill_table (table);
+  add_input (&c, o->quads, o->width, o->height, FALSE);
+  add_input (&c, (3 * taps * o->groups + 3) / 4, o->width, o->height, TRUE);
+  case_set_output (&c, taps * o->quads, o->width, o->height, FALSE);
+  c.description = g_strdup_printf (
+      "deform %dx%d, kernel %d, %d groups, %d quads, limit %d, zero %d",
+      o->width, o->height, o->kernel, o->groups, o->quads, o->limit,
+      deform.zero);
+  check_kernel (&operation, &c, &deform);
+}
+
+static void
+test_deform (void)
+{
   static const int limits[] = {0, 1, 15, 16, 200, 1000, 32767};
   enum { N_LIMITS = G_N_ELEMENTS (limits) };
 
-  for (int i = 0; i < 2 * N_LIMITS * N_SIDES * repetitions () / 4; i++) {
-    g_auto (Case) c = {0};
-    guint8 table[256];
-    const int width = side (i / 3), height = random_int (1, 12);
-    const int kernel = i & 1 ? 3 : 1, taps = kernel * kernel;
+  for (int i = 0; i < 4 * N_SIDES * repetitions (); i++) {
     const int groups = random_int (1, random_int (0, 3) ? 4 : 9);
-    const int quads = groups * random_int (1, 3);
-    const DssrDeform deform = {.kernel = kernel,
-        .groups = groups,
-        .limit = limits[i / 2 % N_LIMITS],
-        .zero = random_zero (255),
-        .table = table};
 
-    fill_table (table);
-    add_input (&c, quads, width, height, FALSE);
-    add_input (&c, (3 * taps * groups + 3) / 4, width, height, TRUE);
-    case_set_output (&c, taps * quads, width, height, FALSE);
-    c.description = g_strdup_printf (
-        "deform %dx%d, kernel %d, %d groups, %d quads, limit %d, zero %d",
-        width, height, kernel, groups, quads, deform.limit, deform.zero);
-    check_kernel (&operation, &c, &deform);
+    check_deform (&(DeformOptions){.width = side (i / 4),
+        .height = random_int (1, 12),
+        .kernel = i & 1 ? 3 : 1,
+        .groups = groups,
+        .quads = groups * random_int (1, 3),
+        .limit = limits[i / 2 % N_LIMITS]});
   }
+  /* As many as a model file can ask for. */
+  check_deform (&(DeformOptions){3, 2, 1, 1024, 1024, 200});
+  check_deform (&(DeformOptions){3, 2, 3, 1, 113, 200});
+  check_deform (&(DeformOptions){3, 2, 3, 37, 111, 200});
 }
 
 static void
@@ -171,7 +190,7 @@ test_attention (void)
     g_auto (Case) c = {0};
     guint8 table[256];
     const int width = side (i), height = random_int (1, 10);
-    const int embedding = random_int (1, random_int (0, 7) ? 9 : 70);
+    const int embedding = i % 16 ? random_int (1, 9) : random_int (60, 300);
     const int quads = random_int (1, 5);
     const DssrAttention attention = {.zero_a = random_zero (255),
         .zero_b = random_zero (255),
