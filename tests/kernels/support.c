@@ -7,18 +7,30 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Many bytes, faster than g_test_rand_int. */
-static void
-random_bytes (guint8 *data, gsize size)
-{
-  guint64 state = (guint64)g_test_rand_int () << 32 | 1;
+/* GLib's generator is slow: it only seeds this one. 0: not yet. */
+static guint64 random_state;
 
-  for (gsize i = 0; i < size; i += sizeof state) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    memcpy (data + i, &state, MIN (size - i, sizeof state));
-  }
+static guint64
+next_random (void)
+{
+  if (random_state == 0)
+    random_state = (guint64)g_test_rand_int () << 32 | 1;
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state;
+}
+
+void
+random_restart (void)
+{
+  random_state = 0;
+}
+
+gboolean
+random_bit (void)
+{
+  return next_random () >> 63;
 }
 
 void
@@ -36,7 +48,10 @@ guarded_init (Guarded *guarded, gsize size, gboolean at_start)
   guint8 *first = (guint8 *)guarded->map + page;
   g_assert_cmpint (mprotect (first, inner, PROT_READ | PROT_WRITE), ==, 0);
   guarded->data = at_start ? first : first + inner - size;
-  random_bytes (guarded->data, size);
+  for (gsize i = 0; i < size; i += sizeof (guint64)) {
+    const guint64 value = next_random ();
+    memcpy (guarded->data + i, &value, MIN (size - i, sizeof value));
+  }
 }
 
 void
@@ -59,7 +74,7 @@ guarded_clear (Guarded *guarded)
 int
 random_int (int lo, int hi)
 {
-  return lo + (int)(g_test_rand_int () % ((guint32)(hi - lo) + 1));
+  return lo + (int)((next_random () >> 32) % ((guint32)(hi - lo) + 1));
 }
 
 int
@@ -71,7 +86,7 @@ random_value (Fill fill, int lo, int hi)
     case FILL_GREATEST:
       return hi;
     case FILL_EXTREMES:
-      return g_test_rand_bit () ? lo : hi;
+      return random_bit () ? lo : hi;
     case FILL_SMALL:
       return limit (random_int (-40, 40), lo, hi);
     case FILL_MIXED:
@@ -120,7 +135,7 @@ tensor_init (DssrTensor *tensor, Guarded *memory, int quads, int width,
   tensor->plane = tensor->stride * rows + DSSR_ALIGNMENT * random_int (0, 2);
   guarded_init (memory,
       aligned (tensor->plane * (quads - 1) + tensor->stride * (rows - 1) + row),
-      g_test_rand_bit ());
+      random_bit ());
   tensor->data = memory->data + pixel * DSSR_MARGIN_LEFT;
 }
 
@@ -161,7 +176,7 @@ samples_init (DssrSamples *samples, Guarded *memory, int width, int height,
   samples->stride = step * width + bytes * random_int (0, 9);
   guarded_init (memory,
       samples->stride * (height - 1) + step * (width - 1) + bytes,
-      g_test_rand_bit ());
+      random_bit ());
   samples->data = memory->data;
 }
 

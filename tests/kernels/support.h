@@ -20,12 +20,11 @@ void reference_head (const DssrSamples *out, const DssrSamples *luma,
     const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle, int y0,
     int y1);
 
-/* floor (a / 2^s). */
+/* floor (a / 2^s): gcc and clang shift as the contract does. */
 static inline gint64
 floor_shift (gint64 a, int s)
 {
-  const gint64 d = (gint64)1 << s;
-  return a >= 0 ? a / d : -((-a + d - 1) / d);
+  return a >> s;
 }
 
 /* The contract's round (s). */
@@ -66,10 +65,14 @@ typedef enum {
   N_FILLS,
 } Fill;
 
+gboolean random_bit (void);
 /* lo or hi or between, as `fill` says. */
 int random_value (Fill fill, int lo, int hi);
 /* lo to hi, both included. */
 int random_int (int lo, int hi);
+/* What is drawn from here on depends on GLib's generator, whose seed a failed
+ * test prints, and on nothing drawn before. */
+void random_restart (void);
 /* How often the tests repeat each kind of case with other random values: 1, or
  * more with "-m slow". */
 int repetitions (void);

@@ -79,7 +79,7 @@ random_options (void)
       .out_quads = random_int (1, 4),
       .width = side (random_int (0, N_SIDES - 1)),
       .height = random_int (1, 6),
-      .kernel = g_test_rand_bit () ? 3 : 1,
+      .kernel = random_bit () ? 3 : 1,
       .stride = random_int (1, 2),
       .bits = all_bits[random_int (0, 2)],
       .per_cent = densities[random_int (0, G_N_ELEMENTS (densities) - 1)],
@@ -135,7 +135,7 @@ random_bias (const gint8 *weight, int n, const Options *options)
   g_assert_cmpint (most, >=, 0);
   switch (random_int (0, 3)) {
     case 0:
-      return g_test_rand_bit () ? most : -most;
+      return random_bit () ? most : -most;
     case 1:
       return limit (random_int (-seen, seen - 1), -most, most);
     default:
@@ -170,9 +170,9 @@ check_conv (const Options *options)
   int quads[MAX_INPUTS];
   Parameters p = {.n_in = split (quads, options->in_quads)};
 
-  guarded_init (&weight, 4 * n_quads, g_test_rand_bit ());
+  guarded_init (&weight, 4 * n_quads, random_bit ());
   if (options->per_cent != DENSE) {
-    guarded_init (&mask, (n_quads + 7) / 8, g_test_rand_bit ());
+    guarded_init (&mask, (n_quads + 7) / 8, random_bit ());
     memset (mask.data, 0, mask.size);
   }
   fill_weights ((gint8 *)weight.data, mask.data, n_quads, options);

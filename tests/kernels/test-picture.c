@@ -118,7 +118,7 @@ random_phase (int scale)
 static DssrBicubic
 random_bicubic (void)
 {
-  const int scale = g_test_rand_bit () ? 4 : 2;
+  const int scale = random_bit () ? 4 : 2;
 
   return (DssrBicubic){scale, random_phase (scale), random_phase (scale)};
 }
