@@ -78,7 +78,7 @@ void random_restart (void);
 int repetitions (void);
 /* Widths that matter: small ones and those around multiples of what kernels
  * work on at once; i modulo N_SIDES chooses. */
-enum { N_SIDES = 64 };
+enum { N_SIDES = 64, LARGEST_SIDE = 8192 };
 int side (int i);
 
 /* A tensor of random bytes, in its margins too, with random gaps between its

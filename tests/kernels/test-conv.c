@@ -230,22 +230,42 @@ test_channels (void)
   }
 }
 
-/* As many as a model file can ask for. */
+/* As many as a model file can ask for, and more than fit a kernel's arrays. */
 static void
 test_many_channels (void)
 {
-  static const struct {
-    int in_quads, out_quads;
-  } many[] = {{100, 1}, {1, 100}, {1024, 1}, {1, 1024}, {16 * 1024, 1}};
-
-  for (guint i = 0; i < G_N_ELEMENTS (many); i++) {
+  for (int i = 0; i < 4 * repetitions (); i++) {
     Options options = random_options ();
 
-    options.width = random_int (1, 3);
-    options.height = 1;
+    options.kernel = i & 1 ? 3 : 1;
+    options.height = 2;
     options.bits = 4;
-    options.in_quads = many[i].in_quads;
-    options.out_quads = many[i].out_quads;
+    options.in_quads = i & 2 ? 1 : random_int (100, 1024);
+    options.out_quads = i & 2 ? random_int (100, 1024) : 1;
+    options.width = random_int (1, 10);
+    check_conv (&options);
+  }
+
+  Options most = random_options ();
+  most.bits = 4;
+  most.in_quads = 16 * 1024;
+  most.out_quads = 1;
+  most.width = 2;
+  most.height = 1;
+  check_conv (&most);
+}
+
+static void
+test_largest (void)
+{
+  for (int i = 0; i < 8; i++) {
+    Options options = random_options ();
+
+    options.kernel = i & 1 ? 3 : 1;
+    options.stride = i & 2 ? 2 : 1;
+    options.width = i & 4 ? LARGEST_SIDE : 2;
+    options.height = i & 4 ? 2 : LARGEST_SIDE;
+    options.in_quads = options.out_quads = 1;
     check_conv (&options);
   }
 }
@@ -385,6 +405,7 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/conv/channels", test_channels);
   g_test_add_func ("/kernels/conv/many-channels", test_many_channels);
   g_test_add_func ("/kernels/conv/shapes", test_shapes);
+  g_test_add_func ("/kernels/conv/largest", test_largest);
   g_test_add_func ("/kernels/conv/densities", test_densities);
   g_test_add_func ("/kernels/conv/extremes", test_extremes);
   g_test_add_func ("/kernels/conv/requantisation", test_requantisation);

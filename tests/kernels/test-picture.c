@@ -73,23 +73,27 @@ call_input (const DssrKernels *table, const Operands *o, int y0, int y1,
 }
 
 static void
-test_input (void)
+check_input (int layout, int unshuffle, int width, int height)
 {
   static const Operation operation = {call_input, NULL, OPERATION (input)};
+  g_auto (Case) c = {0};
+  const int u = unshuffle;
+  const Parameters p = {.factor = u};
 
-  for (int i = 0; i < 3 * N_SIDES * repetitions (); i++) {
-    g_auto (Case) c = {0};
-    const int layout = i % N_LAYOUTS;
-    const int width = side (i / 3), height = random_int (1, 20);
-    const int u = 1 << i % 3;
-    const Parameters p = {.factor = u};
+  set_input (&c, layout, width, height);
+  case_set_output (
+      &c, (u * u + 3) / 4, (width + u - 1) / u, (height + u - 1) / u, FALSE);
+  c.description = describe ("input", &p, layout, width, height);
+  check_kernel (&operation, &c, &p);
+}
 
-    set_input (&c, layout, width, height);
-    case_set_output (
-        &c, (u * u + 3) / 4, (width + u - 1) / u, (height + u - 1) / u, FALSE);
-    c.description = describe ("input", &p, layout, width, height);
-    check_kernel (&operation, &c, &p);
-  }
+static void
+test_input (void)
+{
+  for (int i = 0; i < 3 * N_SIDES * repetitions (); i++)
+    check_input (i % N_LAYOUTS, 1 << i % 3, side (i / 3), random_int (1, 20));
+  check_input (0, 1, LARGEST_SIDE, 2);
+  check_input (0, 1, 2, LARGEST_SIDE);
 }
 
 static void
@@ -124,24 +128,28 @@ random_bicubic (void)
 }
 
 static void
-test_bicubic (void)
+check_bicubic (int layout, int width, int height)
 {
   static const Operation operation = {call_bicubic, NULL, OPERATION (bicubic)};
+  g_auto (Case) c = {0};
+  const Parameters p = {.bicubic = random_bicubic ()};
+  const int scale = p.bicubic.scale;
 
-  for (int i = 0; i < 3 * N_SIDES * repetitions (); i++) {
-    g_auto (Case) c = {0};
-    const int layout = i % N_LAYOUTS;
-    const int width = side (i / 3), height = random_int (1, 12);
-    const Parameters p = {.bicubic = random_bicubic ()};
-    const int scale = p.bicubic.scale;
+  /* Odd luma leaves out half of the last chroma sample's outputs. */
+  set_input (&c, layout, width, height);
+  set_output (&c, layout, scale * width - random_int (0, 1) * scale / 2,
+      scale * height - random_int (0, 1) * scale / 2);
+  c.description = describe ("bicubic", &p, layout, width, height);
+  check_kernel (&operation, &c, &p);
+}
 
-    /* Odd luma leaves out half of the last chroma sample's outputs. */
-    set_input (&c, layout, width, height);
-    set_output (&c, layout, scale * width - random_int (0, 1) * scale / 2,
-        scale * height - random_int (0, 1) * scale / 2);
-    c.description = describe ("bicubic", &p, layout, width, height);
-    check_kernel (&operation, &c, &p);
-  }
+static void
+test_bicubic (void)
+{
+  for (int i = 0; i < 3 * N_SIDES * repetitions (); i++)
+    check_bicubic (i % N_LAYOUTS, side (i / 3), random_int (1, 12));
+  check_bicubic (0, LARGEST_SIDE, 2);
+  check_bicubic (0, 2, LARGEST_SIDE);
 }
 
 static void
@@ -165,28 +173,31 @@ need_for_head (
 }
 
 static void
-test_head (void)
+check_head (int layout, int unshuffle, int width, int height)
 {
   static const Operation operation = {
       call_head, need_for_head, OPERATION (head)};
+  g_auto (Case) c = {0};
+  const DssrBicubic bicubic = random_bicubic ();
+  const int scale = bicubic.scale;
+  const Parameters p = {bicubic, scale * unshuffle};
 
-  for (int i = 0; i < 3 * N_SIDES * repetitions (); i++) {
-    g_auto (Case) c = {0};
-    const int layout = i % N_LAYOUTS;
-    const int width = side (i / 3), height = random_int (1, 12);
-    const DssrBicubic bicubic = random_bicubic ();
-    const int scale = bicubic.scale, unshuffle = 1 << i % 3;
-    const Parameters p = {bicubic, scale * unshuffle};
+  set_input (&c, layout, width, height);
+  set_output (&c, layout, scale * width, scale * height);
+  case_add_input (&c, p.factor * p.factor / 4,
+      (width + unshuffle - 1) / unshuffle, (height + unshuffle - 1) / unshuffle,
+      TRUE, random_int (0, N_FILLS - 1));
+  c.description = describe ("head", &p, layout, width, height);
+  check_kernel (&operation, &c, &p);
+}
 
-    set_input (&c, layout, width, height);
-    set_output (&c, layout, scale * width, scale * height);
-    case_add_input (&c, p.factor * p.factor / 4,
-        (width + unshuffle - 1) / unshuffle,
-        (height + unshuffle - 1) / unshuffle, TRUE,
-        random_int (0, N_FILLS - 1));
-    c.description = describe ("head", &p, layout, width, height);
-    check_kernel (&operation, &c, &p);
-  }
+static void
+test_head (void)
+{
+  for (int i = 0; i < 3 * N_SIDES * repetitions (); i++)
+    check_head (i % N_LAYOUTS, 1 << i % 3, side (i / 3), random_int (1, 12));
+  check_head (0, 1, LARGEST_SIDE, 2);
+  check_head (0, 1, 2, LARGEST_SIDE);
 }
 
 static void

@@ -97,10 +97,12 @@ test_deform (void)
         .quads = groups * random_int (1, 3),
         .limit = limits[i / 2 % N_LIMITS]});
   }
-  /* As many as a model file can ask for. */
+  /* As large as can be. */
   check_deform (&(DeformOptions){3, 2, 1, 1024, 1024, 200});
   check_deform (&(DeformOptions){3, 2, 3, 1, 113, 200});
   check_deform (&(DeformOptions){3, 2, 3, 37, 111, 200});
+  check_deform (&(DeformOptions){2, LARGEST_SIDE, 3, 1, 1, 32767});
+  check_deform (&(DeformOptions){LARGEST_SIDE, 2, 3, 1, 1, 32767});
 }
 
 static void
