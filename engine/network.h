@@ -1,29 +1,78 @@
-/* A model at work: its plan, its memory, and the run of its stages.
+/* A model at work: its plan, its memory, and the run of its programs.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/model.h"
-#include "engine/picture.h"
+#include "engine/plan.h"
+#include "engine/pool.h"
+#include "engine/progress.h"
 
-typedef struct _DssrNetwork DssrNetwork;
+/* What a thread has of its own. */
+typedef struct {
+  guint8 *local;      /* rows */
+  int *begins, *ends; /* the rows of each operation that a step makes */
+  guint64 clock;      /* when what is being timed began, ns */
+  guint64 time_ns[DSSR_N_TIMES];
+} DssrWorker;
 
-/* slots: frames whose features are kept. NULL with DSSR_ERROR_FORMAT when there
- * is not enough memory. */
+typedef struct {
+  DssrModel *model;
+  DssrPlan *plan;
+  const DssrKernels *kernels;
+  DssrPool *pool;
+  int band_rows;
+  DssrBicubic bicubic;            /* of luma */
+  DssrConv *convs[DSSR_N_STAGES]; /* the model's, with packed weights */
+  DssrProgress *progress[DSSR_N_PROGRAMS];
+  DssrWorker *workers;
+
+  gsize size;
+  guint8 *shared; /* the whole allocation begins here */
+  guint8 *slots;  /* kept tensors of each frame */
+} DssrNetwork;
+
+/* What is to be done for a frame. */
+typedef struct {
+  struct {
+    int slot;
+    DssrSamples luma;
+  } new_frames[DSSR_MAX_WINDOW]; /* which get features */
+  int n_new_frames;
+
+  bool enlarge; /* luma; all that follows up to `out` is set */
+  int centre;   /* slots; all have features by then */
+  int neighbours[DSSR_MAX_WINDOW - 1]; /* in order of time */
+  DssrSamples luma, out;
+
+  struct {
+    DssrSamples out, in;
+    DssrBicubic bicubic;
+  } planes[3]; /* which get the bicubic enlargement alone */
+  int n_planes;
+} DssrJob;
+
+/* slots: frames whose features are kept
+ * band_rows: 0: chosen here
+ * NULL with DSSR_ERROR_FORMAT when there is not enough memory. */
 DssrNetwork *dssr_network_new (DssrModel *model, const DssrFormat *format,
-    int slots, const DssrKernels *kernels, const DssrBands *bands,
+    int slots, const DssrKernels *kernels, DssrPool *pool, int band_rows,
     GError **error);
 void dssr_network_free (DssrNetwork *network);
 
-DssrModel *dssr_network_get_model (const DssrNetwork *network);
-gsize dssr_network_get_memory (const DssrNetwork *network);
+/* Adds the time that it takes to time_ns[DSSR_N_TIMES]. */
+void dssr_network_run (
+    DssrNetwork *network, const DssrJob *job, guint64 *time_ns);
 
-/* The frame stage: fills the features of a slot. */
-void dssr_network_see (DssrNetwork *network, int slot, const DssrSamples *luma);
+/* What a program works on. */
+typedef struct {
+  int slot;              /* of the new frame, or of the centre */
+  const int *neighbours; /* slots */
+  const DssrSamples *luma, *out;
+} DssrRun;
 
-/* The align and fuse stages. `neighbours` are the slots of the window in order
- * of time, the centre left out; all have features. */
-void dssr_network_enlarge (DssrNetwork *network, int centre,
-    const int *neighbours, const DssrSamples *luma, const DssrSamples *out);
+/* The rows from y0 to y1 - 1 of one operation. */
+void dssr_network_run_node (const DssrNetwork *network,
+    const DssrWorker *worker, DssrProgramKind kind, int index,
+    const DssrRun *run, int y0, int y1);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrNetwork, dssr_network_free)

@@ -1,10 +1,9 @@
-/* Formats and planes of pictures, and the bicubic enlargement.
+/* Formats and planes of pictures.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/picture.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 static const struct {
   int n_planes;
@@ -124,78 +123,4 @@ dssr_picture_bicubic (const DssrFormat *format, int plane, int scale)
       .phase_x = cosited_x ? cosited : centred,
       .phase_y = cosited_y ? cosited : centred,
   };
-}
-
-typedef struct {
-  DssrBandFunc func;
-  gpointer data;
-  int rows, band_rows;
-} Bands;
-
-static void
-run_band (gpointer data, int index)
-{
-  const Bands *job = data;
-  int y0 = index * job->band_rows;
-  job->func (job->data, y0, MIN (y0 + job->band_rows, job->rows));
-}
-
-void
-dssr_bands_run (
-    const DssrBands *bands, int rows, DssrBandFunc func, gpointer data)
-{
-  int threads = dssr_pool_get_threads (bands->pool);
-  int band_rows = bands->band_rows;
-  if (band_rows == 0) /* enough bands that none waits long for the last */
-    band_rows = threads > 1 ? MAX (4, rows / (4 * threads)) : rows;
-  Bands job = {func, data, rows, MIN (band_rows, rows)};
-  dssr_pool_run (
-      bands->pool, (rows + job.band_rows - 1) / job.band_rows, run_band, &job);
-}
-
-guint64
-dssr_bands_clock (void)
-{
-  struct timespec now;
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (guint64)now.tv_sec * 1000000000 + (guint64)now.tv_nsec;
-}
-
-void
-dssr_bands_add_time (const DssrBands *bands, DssrTime part, guint64 start)
-{
-  __atomic_fetch_add (
-      &bands->time_ns[part], dssr_bands_clock () - start, __ATOMIC_RELAXED);
-}
-
-typedef struct {
-  const DssrKernels *kernels;
-  const DssrBands *bands;
-  DssrSamples out, in;
-  DssrBicubic bicubic;
-} Enlarge;
-
-static void
-enlarge_band (gpointer data, int y0, int y1)
-{
-  const Enlarge *job = data;
-  guint64 start = dssr_bands_clock ();
-  job->kernels->bicubic (&job->out, &job->in, &job->bicubic, y0, y1);
-  dssr_bands_add_time (job->bands, DSSR_TIME_BASE, start);
-}
-
-void
-dssr_picture_enlarge (const DssrPicture *out, const DssrPicture *in,
-    const DssrFormat *format, int plane, int scale, const DssrKernels *kernels,
-    const DssrBands *bands)
-{
-  DssrFormat enlarged = dssr_format_enlarge (format, scale);
-  Enlarge job = {
-      .kernels = kernels,
-      .bands = bands,
-      .out = dssr_picture_samples (out, &enlarged, plane),
-      .in = dssr_picture_samples (in, format, plane),
-      .bicubic = dssr_picture_bicubic (format, plane, scale),
-  };
-  dssr_bands_run (bands, job.out.height, enlarge_band, &job);
 }

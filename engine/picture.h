@@ -1,27 +1,10 @@
-/* Formats and planes of pictures, and the bicubic enlargement.
+/* Formats and planes of pictures.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
 #include "engine/dssr.h"
-#include "engine/pool.h"
 #include "kernels/kernels.h"
-
-/* How the rows of an operation are shared between threads. */
-typedef struct {
-  DssrPool *pool;
-  int band_rows;    /* 0: chosen by the number of rows and threads */
-  guint64 *time_ns; /* DssrStats.time_ns */
-} DssrBands;
-
-/* Adds the time since `start` (dssr_bands_clock) to that of a part. */
-guint64 dssr_bands_clock (void);
-void dssr_bands_add_time (const DssrBands *bands, DssrTime part, guint64 start);
-
-/* Calls func (data, y0, y1) for all bands of [0, rows). */
-typedef void (*DssrBandFunc) (gpointer data, int y0, int y1);
-void dssr_bands_run (
-    const DssrBands *bands, int rows, DssrBandFunc func, gpointer data);
 
 /* FALSE with DSSR_ERROR_FORMAT when the format is not one that dssr.h allows.
  */
@@ -43,8 +26,3 @@ DssrSamples dssr_picture_samples (
 /* Where the samples of an enlarged plane lie. */
 DssrBicubic dssr_picture_bicubic (
     const DssrFormat *format, int plane, int scale);
-
-/* Enlarges a plane. format: of the small picture */
-void dssr_picture_enlarge (const DssrPicture *out, const DssrPicture *in,
-    const DssrFormat *format, int plane, int scale, const DssrKernels *kernels,
-    const DssrBands *bands);

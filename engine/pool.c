@@ -1,52 +1,53 @@
 /* A fixed set of workers that sleep until there is a job for all of them.
  *
+ * With POSIX's locks rather than GLib's, which ThreadSanitizer does not see.
+ *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/pool.h"
 
+#include <pthread.h>
+
+typedef struct {
+  DssrPool *pool;
+  pthread_t thread;
+  int index;
+} Worker;
+
 struct _DssrPool {
-  GThread **workers;
+  Worker *workers;
   int n_workers;
 
-  GMutex lock;
-  GCond start, done;
+  pthread_mutex_t lock;
+  pthread_cond_t start, done;
   guint job;   /* number of the current job */
   int working; /* workers that are not done with it */
   gboolean quit;
 
   DssrPoolFunc func;
   gpointer data;
-  int n;
-  int next; /* atomic */
 };
 
-static void
-work (DssrPool *pool)
+static void *
+run_worker (void *data)
 {
-  int index;
-  while ((index = g_atomic_int_add (&pool->next, 1)) < pool->n)
-    pool->func (pool->data, index);
-}
-
-static gpointer
-worker (gpointer data)
-{
-  DssrPool *pool = data;
+  const Worker *worker = data;
+  DssrPool *pool = worker->pool;
   guint seen = 0;
 
-  g_mutex_lock (&pool->lock);
+  pthread_mutex_lock (&pool->lock);
   for (;;) {
     while (pool->job == seen && !pool->quit)
-      g_cond_wait (&pool->start, &pool->lock);
+      pthread_cond_wait (&pool->start, &pool->lock);
     if (pool->quit)
       break;
     seen = pool->job;
-    g_mutex_unlock (&pool->lock);
-    work (pool);
-    g_mutex_lock (&pool->lock);
+    pthread_mutex_unlock (&pool->lock);
+    pool->func (pool->data, worker->index);
+    pthread_mutex_lock (&pool->lock);
     if (--pool->working == 0)
-      g_cond_signal (&pool->done);
+      pthread_cond_signal (&pool->done);
   }
-  g_mutex_unlock (&pool->lock);
+  pthread_mutex_unlock (&pool->lock);
   return NULL;
 }
 
@@ -54,29 +55,35 @@ DssrPool *
 dssr_pool_new (int threads)
 {
   DssrPool *pool = g_new0 (DssrPool, 1);
-  pool->n_workers = threads - 1;
-  g_mutex_init (&pool->lock);
-  g_cond_init (&pool->start);
-  g_cond_init (&pool->done);
-  pool->workers = g_new (GThread *, pool->n_workers);
-  for (int i = 0; i < pool->n_workers; i++)
-    pool->workers[i] = g_thread_new ("dssr", worker, pool);
+  pthread_mutex_init (&pool->lock, NULL);
+  pthread_cond_init (&pool->start, NULL);
+  pthread_cond_init (&pool->done, NULL);
+  pool->workers = g_new0 (Worker, threads - 1);
+  for (int i = 0; i < threads - 1; i++) {
+    Worker *worker = &pool->workers[i];
+    worker->pool = pool;
+    worker->index = i + 1;
+    /* Without a thread more, those that there are do its work. */
+    if (pthread_create (&worker->thread, NULL, run_worker, worker) != 0)
+      break;
+    pool->n_workers++;
+  }
   return pool;
 }
 
 void
 dssr_pool_free (DssrPool *pool)
 {
-  g_mutex_lock (&pool->lock);
+  pthread_mutex_lock (&pool->lock);
   pool->quit = TRUE;
-  g_cond_broadcast (&pool->start);
-  g_mutex_unlock (&pool->lock);
+  pthread_cond_broadcast (&pool->start);
+  pthread_mutex_unlock (&pool->lock);
   for (int i = 0; i < pool->n_workers; i++)
-    g_thread_join (pool->workers[i]);
+    pthread_join (pool->workers[i].thread, NULL);
   g_free (pool->workers);
-  g_cond_clear (&pool->start);
-  g_cond_clear (&pool->done);
-  g_mutex_clear (&pool->lock);
+  pthread_cond_destroy (&pool->start);
+  pthread_cond_destroy (&pool->done);
+  pthread_mutex_destroy (&pool->lock);
   g_free (pool);
 }
 
@@ -87,28 +94,20 @@ dssr_pool_get_threads (const DssrPool *pool)
 }
 
 void
-dssr_pool_run (DssrPool *pool, int n, DssrPoolFunc func, gpointer data)
+dssr_pool_run (DssrPool *pool, DssrPoolFunc func, gpointer data)
 {
-  if (pool->n_workers == 0 || n <= 1) {
-    for (int i = 0; i < n; i++)
-      func (data, i);
-    return;
-  }
-
-  g_mutex_lock (&pool->lock);
+  pthread_mutex_lock (&pool->lock);
   pool->func = func;
   pool->data = data;
-  pool->n = n;
-  g_atomic_int_set (&pool->next, 0);
   pool->working = pool->n_workers;
   pool->job++;
-  g_cond_broadcast (&pool->start);
-  g_mutex_unlock (&pool->lock);
+  pthread_cond_broadcast (&pool->start);
+  pthread_mutex_unlock (&pool->lock);
 
-  work (pool);
+  func (data, 0);
 
-  g_mutex_lock (&pool->lock);
+  pthread_mutex_lock (&pool->lock);
   while (pool->working > 0)
-    g_cond_wait (&pool->done, &pool->lock);
-  g_mutex_unlock (&pool->lock);
+    pthread_cond_wait (&pool->done, &pool->lock);
+  pthread_mutex_unlock (&pool->lock);
 }

@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/network.h"
+#include "engine/picture.h"
 #include "kernels/kernels.h"
 
 #include <string.h>
@@ -22,7 +23,8 @@ struct _DssrSession {
   DssrFormat format;
   int lookahead; /* as configured */
   const DssrKernels *kernels;
-  DssrBands bands;
+  DssrPool *pool;
+  int band_rows; /* as configured */
   DssrNetwork *network;
 
   int past,
@@ -69,7 +71,7 @@ check_range (const char *what, int value, int max, GError **error)
 static int
 session_scale (const DssrSession *session)
 {
-  return dssr_model_get_scale (dssr_network_get_model (session->network));
+  return dssr_model_get_scale (session->network->model);
 }
 
 static Held *
@@ -106,7 +108,7 @@ use_model (DssrSession *session, DssrModel *model, GError **error)
   gint64 first = MAX (session->first, session->next - MAX (past, 1));
   int n_slots = MAX (past + future + 1, (int)(session->end - first));
   DssrNetwork *network = dssr_network_new (model, &session->format, n_slots,
-      session->kernels, &session->bands, error);
+      session->kernels, session->pool, session->band_rows, error);
   if (!network)
     return FALSE;
 
@@ -148,9 +150,8 @@ dssr_session_new (
   session->format = config->format;
   session->lookahead = config->lookahead;
   session->kernels = kernels;
-  session->bands.pool = dssr_pool_new (threads);
-  session->bands.band_rows = config->band_rows;
-  session->bands.time_ns = session->time_ns;
+  session->pool = dssr_pool_new (threads);
+  session->band_rows = config->band_rows;
   if (!use_model (session, model, error))
     return NULL;
   return g_steal_pointer (&session);
@@ -162,7 +163,7 @@ dssr_session_free (DssrSession *session)
   release_all (session);
   g_free (session->held);
   g_clear_pointer (&session->network, dssr_network_free);
-  dssr_pool_free (session->bands.pool);
+  dssr_pool_free (session->pool);
   g_free (session);
 }
 
@@ -205,16 +206,17 @@ dssr_session_peek (DssrSession *session)
   return is_ready (session) ? get_held (session, session->next)->frame : NULL;
 }
 
-/* The slot of a frame, whose features are there on return. */
+/* The slot of a frame; if it is new, the job gives it features. */
 static int
-see_frame (DssrSession *session, gint64 number)
+see_frame (DssrSession *session, gint64 number, DssrJob *job)
 {
   Held *held = get_held (session, number);
   int slot = (int)(number % session->n_slots);
   if (!held->seen) {
-    DssrSamples luma =
+    job->new_frames[job->n_new_frames].slot = slot;
+    job->new_frames[job->n_new_frames].luma =
         dssr_picture_samples (&held->picture, &session->format, 0);
-    dssr_network_see (session->network, slot, &luma);
+    job->n_new_frames++;
     held->seen = TRUE;
   }
   return slot;
@@ -224,25 +226,36 @@ see_frame (DssrSession *session, gint64 number)
  * is replaced by the nearest one there is: those held begin with the window,
  * and end at the latest with it. */
 static void
-enlarge_luma (DssrSession *session, const DssrPicture *picture)
+add_luma (DssrSession *session, DssrJob *job, const DssrPicture *out,
+    const DssrFormat *enlarged)
 {
   gint64 next = session->next, last = session->end - 1;
-
-  int neighbours[DSSR_MAX_WINDOW - 1];
   int n = 0;
-  for (int i = -session->past; i <= session->past; i++) {
-    if (i != 0)
-      neighbours[n++] =
-          see_frame (session, CLAMP (next + i, session->first, last));
-  }
-  int centre = see_frame (session, next);
 
-  DssrFormat enlarged =
-      dssr_format_enlarge (&session->format, session_scale (session));
-  DssrSamples luma = dssr_picture_samples (
+  for (int i = -session->past; i <= session->past; i++) {
+    gint64 number = CLAMP (next + i, session->first, last);
+    int slot = see_frame (session, number, job);
+    if (i == 0)
+      job->centre = slot;
+    else
+      job->neighbours[n++] = slot;
+  }
+  job->enlarge = true;
+  job->luma = dssr_picture_samples (
       &get_held (session, next)->picture, &session->format, 0);
-  DssrSamples out = dssr_picture_samples (picture, &enlarged, 0);
-  dssr_network_enlarge (session->network, centre, neighbours, &luma, &out);
+  job->out = dssr_picture_samples (out, enlarged, 0);
+}
+
+static void
+add_plane (const DssrSession *session, DssrJob *job, const DssrPicture *out,
+    const DssrFormat *enlarged, int plane)
+{
+  const DssrPicture *in = &get_held (session, session->next)->picture;
+  int i = job->n_planes++;
+  job->planes[i].out = dssr_picture_samples (out, enlarged, plane);
+  job->planes[i].in = dssr_picture_samples (in, &session->format, plane);
+  job->planes[i].bicubic =
+      dssr_picture_bicubic (&session->format, plane, session_scale (session));
 }
 
 static gboolean
@@ -252,8 +265,8 @@ pull (DssrSession *session, const DssrPicture *picture, gboolean base,
   g_return_val_if_fail (picture != NULL, FALSE);
 
   gint64 start = g_get_monotonic_time ();
-  int scale = session_scale (session);
-  DssrFormat enlarged = dssr_format_enlarge (&session->format, scale);
+  DssrFormat enlarged =
+      dssr_format_enlarge (&session->format, session_scale (session));
   if (!is_ready (session)) {
     g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
         "No frame is ready: more must be pushed, or the session drained");
@@ -262,12 +275,12 @@ pull (DssrSession *session, const DssrPicture *picture, gboolean base,
   if (!dssr_picture_check (picture, &enlarged, error))
     return FALSE;
 
+  DssrJob job = {0};
   if (!base)
-    enlarge_luma (session, picture);
-  const Held *held = get_held (session, session->next);
+    add_luma (session, &job, picture, &enlarged);
   for (int i = base ? 0 : 1; i < dssr_format_n_planes (&session->format); i++)
-    dssr_picture_enlarge (picture, &held->picture, &session->format, i, scale,
-        session->kernels, &session->bands);
+    add_plane (session, &job, picture, &enlarged, i);
+  dssr_network_run (session->network, &job, session->time_ns);
 
   session->next++;
   session->frames_out++;
@@ -336,13 +349,13 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
       .frames_in = (guint64)session->end,
       .frames_out = session->frames_out,
       .latency = session->future,
-      .threads = dssr_pool_get_threads (session->bands.pool),
+      .threads = dssr_pool_get_threads (session->pool),
       .backend = session->kernels->name,
       .frame_ms = (double)session->frame_time / 1000,
       .mean_ms = session->frames_out ? (double)session->total_time / 1000
                                            / (double)session->frames_out
                                      : 0,
-      .memory = dssr_network_get_memory (session->network),
+      .memory = session->network->size,
   };
   memcpy (stats->time_ns, session->time_ns, sizeof session->time_ns);
 }
