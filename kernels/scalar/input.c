@@ -21,16 +21,19 @@ DSSR_KERNEL (input) (const DssrTensor *out, const DssrSamples *luma,
         for (int x = 0; x < u * n; x++)
           row[x] = min_int ((row[x] + round) >> shift, 255);
 
+        /* A whole pixel at once, whose first lane is its lowest byte. */
+        if (u == 1) {
+          uint32_t *dst = tensor_row (out, 0, y);
+          for (int x = 0; x < n; x++)
+            dst[x0 + x] = (uint16_t)row[x];
+          continue;
+        }
         for (int i = 0; i < u; i++) {
           const int channel = j * u + i;
           uint8_t *dst = tensor_row (out, channel >> 2, y);
           for (int x = 0; x < n; x++)
             dst[4 * (x0 + x) + (channel & 3)] = row[u * x + i];
         }
-        if (u == 1)
-          for (int x = 0; x < n; x++)
-            for (int i = 1; i < 4; i++)
-              ((uint8_t *)tensor_row (out, 0, y))[4 * (x0 + x) + i] = 0;
       }
     }
   }

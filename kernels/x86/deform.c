@@ -69,18 +69,6 @@ load_pairs (const uint8_t *quad, const int32_t places[2][VEC_PIXELS], int group)
       _mm512_setzero_si512 (), -1, _mm512_castsi512_si256 (p), quad, 4);
 }
 
-/* Bytes of the table. */
-DSSR_INLINE Vec
-look_up (const uint8_t *table, Vec index)
-{
-  const Vec lo =
-      _mm512_permutex2var_epi8 (vec_load (table), index, vec_load (table + 64));
-  const Vec hi = _mm512_permutex2var_epi8 (
-      vec_load (table + 128), index, vec_load (table + 192));
-
-  return _mm512_mask_blend_epi8 (_mm512_movepi8_mask (index), lo, hi);
-}
-
 /* 1 for each word with 0 <= y < bottom, else 0. */
 DSSR_INLINE Vec
 is_inside (Vec y, Vec bottom)
@@ -110,17 +98,6 @@ load_pairs (const uint8_t *quad, const int32_t places[2][VEC_PIXELS], int group)
   lo = _mm_unpacklo_epi64 (lo, _mm_loadu_si64 (quad + 4 * (ptrdiff_t)odd[0]));
   hi = _mm_unpacklo_epi64 (hi, _mm_loadu_si64 (quad + 4 * (ptrdiff_t)odd[4]));
   return _mm256_set_m128i (hi, lo);
-}
-
-DSSR_INLINE Vec
-look_up (const uint8_t *table, Vec index)
-{
-  uint8_t bytes[VEC_BYTES];
-
-  vec_store (bytes, index);
-  for (int i = 0; i < VEC_BYTES; i++)
-    bytes[i] = table[bytes[i]];
-  return vec_load (bytes);
 }
 
 DSSR_INLINE Vec
@@ -221,10 +198,9 @@ sample_groups (const Context *c, const Offsets *offsets, int out_quad,
   for (int h = 0; h < 2; h++)
     locate (&p[h], c, offsets->dy + h * VEC_WORDS, offsets->dx + h * VEC_WORDS,
         x + h * HALF + tap_x, y + tap_y);
-  const Vec modulation = look_up (
-      c->table, vec_xor (VEC (packs_epi16) (vec_load (offsets->modulation),
-                             vec_load (offsets->modulation + VEC_WORDS)),
-                    VEC (set1_epi8) (-128)));
+  const Vec modulation =
+      vec_look_up (c->table, VEC (packs_epi16) (vec_load (offsets->modulation),
+                                 vec_load (offsets->modulation + VEC_WORDS)));
 
   for (int g = 0; g < n; g++) {
     for (int i = g * c->quads; i < (g + 1) * c->quads; i++) {

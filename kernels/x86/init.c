@@ -2,6 +2,8 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/cpu.h"
+#define DSSR_ISA avx512
+#include "kernels/scalar/common.h"
 
 const DssrKernels *dssr_kernels_avx2 (void);
 
@@ -19,14 +21,6 @@ const DssrKernels *dssr_kernels_avx2 (void);
 DECLARE_CONV (avxvnni);
 DECLARE_CONV (avx512vnni);
 
-void dssr_avx512_deform (const DssrTensor *out, const DssrTensor *feature,
-    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1);
-void dssr_avx512_bicubic (const DssrSamples *out, const DssrSamples *in,
-    const DssrBicubic *bicubic, int y0, int y1);
-void dssr_avx512_head (const DssrSamples *out, const DssrSamples *luma,
-    const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle, int y0,
-    int y1);
-
 void
 dssr_kernels_init_x86 (DssrKernels *table, DssrCpuFlags flags)
 {
@@ -40,6 +34,9 @@ dssr_kernels_init_x86 (DssrKernels *table, DssrCpuFlags flags)
   if (!(flags & DSSR_CPU_AVX512))
     return;
   table->deform = dssr_avx512_deform;
+  table->add = dssr_avx512_add;
+  table->up2 = dssr_avx512_up2;
+  table->attention = dssr_avx512_attention;
   table->bicubic = dssr_avx512_bicubic;
   table->head = dssr_avx512_head;
   if (flags & DSSR_CPU_AVX512VNNI)

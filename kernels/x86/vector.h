@@ -46,16 +46,6 @@ vec_store (void *p, Vec v)
 }
 
 DSSR_INLINE Vec
-vec_xor (Vec a, Vec b)
-{
-#ifdef __AVX512BW__
-  return _mm512_xor_si512 (a, b);
-#else
-  return _mm256_xor_si256 (a, b);
-#endif
-}
-
-DSSR_INLINE Vec
 vec_and (Vec a, Vec b)
 {
 #ifdef __AVX512BW__
@@ -84,6 +74,13 @@ vec_iota_words (void)
       8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
       27, 28, 29, 30, 31};
   return vec_load (iota);
+}
+
+/* Alternating signed bytes, for the second operand of maddubs. */
+DSSR_INLINE Vec
+vec_byte_pairs (int even, int odd)
+{
+  return VEC (set1_epi16) ((int16_t)((odd & 255) << 8 | (even & 255)));
 }
 
 /* Alternating words, for madd. */
@@ -129,5 +126,52 @@ vec_join_lanes (Vec out[2], Vec a, Vec b)
       a, _mm512_setr_epi64 (4, 5, 12, 13, 6, 7, 14, 15), b);
 #else
   vec_split_lanes (out, a, b);
+#endif
+}
+
+/* The even dwords of each 128-bit lane of a, then those of b. */
+DSSR_INLINE Vec
+vec_even_dwords (Vec a, Vec b)
+{
+#ifdef __AVX512BW__
+  return _mm512_castps_si512 (_mm512_shuffle_ps (
+      _mm512_castsi512_ps (a), _mm512_castsi512_ps (b), 0x88));
+#else
+  return _mm256_castps_si256 (_mm256_shuffle_ps (
+      _mm256_castsi256_ps (a), _mm256_castsi256_ps (b), 0x88));
+#endif
+}
+
+DSSR_INLINE Vec
+vec_odd_dwords (Vec a, Vec b)
+{
+#ifdef __AVX512BW__
+  return _mm512_castps_si512 (_mm512_shuffle_ps (
+      _mm512_castsi512_ps (a), _mm512_castsi512_ps (b), 0xdd));
+#else
+  return _mm256_castps_si256 (_mm256_shuffle_ps (
+      _mm256_castsi256_ps (a), _mm256_castsi256_ps (b), 0xdd));
+#endif
+}
+
+/* Bytes of a table whose middle is at index 0. */
+DSSR_INLINE Vec
+vec_look_up (const uint8_t table[256], Vec index)
+{
+#ifdef __AVX512BW__
+  const Vec positive = _mm512_permutex2var_epi8 (
+      vec_load (table + 128), index, vec_load (table + 192));
+  const Vec negative =
+      _mm512_permutex2var_epi8 (vec_load (table), index, vec_load (table + 64));
+
+  return _mm512_mask_blend_epi8 (
+      _mm512_movepi8_mask (index), positive, negative);
+#else
+  int8_t bytes[VEC_BYTES];
+
+  vec_store (bytes, index);
+  for (int i = 0; i < VEC_BYTES; i++)
+    bytes[i] = table[bytes[i] + 128];
+  return vec_load (bytes);
 #endif
 }
