@@ -1,30 +1,83 @@
 /* Convolution: dot products of four channels of many pixels at once.
  *
  * A vector holds a quad of consecutive pixels of a row. A tile is a few vectors
- * side by side by 4 or 8 output channels, whose sums stay in registers while
- * each vector of the input that is loaded is multiplied by a quad of weights of
- * each of these channels. Rows have margins, so that a vector may begin before
- * the row and end behind it.
+ * side by side by some output channels, whose sums stay in registers while each
+ * vector of the input that is loaded is multiplied by a quad of weights of each
+ * of these channels. Rows have margins, so that a vector may begin before the
+ * row and end behind it.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "kernels/x86/conv_dense.h"
+#include "kernels/x86/conv_lists.h"
 #include "kernels/x86/conv_requantise.h"
+#ifdef DSSR_HAVE_DOT
+#include "kernels/x86/conv_dense.h"
+#endif
 
-/* Channels of each output quad, then the weights: [tile][in quad][tap][channel
- * of the tile][4]. */
+typedef struct {
+  alignas (DSSR_ALIGNMENT) bool sparse; /* the weights' method */
+  bool exact;                           /* nothing saturates before the end */
+  Channels channels[]; /* of each output quad; then the weights */
+} Packed;
+
 static size_t
-channels_size (const DssrConv *conv)
+head_size (const DssrConv *conv)
 {
-  return (conv->out_quads * sizeof (Channels) + DSSR_ALIGNMENT - 1)
-         & -DSSR_ALIGNMENT;
+  const size_t size = sizeof (Packed) + conv->out_quads * sizeof (Channels);
+  return (size + DSSR_ALIGNMENT - 1) & -DSSR_ALIGNMENT;
+}
+
+/* Whether so many weights are zero that it pays to leave them out. */
+static bool
+is_sparse (const DssrConv *conv)
+{
+  const size_t n = (size_t)4 * conv->out_quads * conv->in_quads * conv->kernel
+                   * conv->kernel;
+  size_t present = 0;
+
+  for (size_t i = 0; i < n; i++)
+    present += !is_zero (conv->weight + 4 * i);
+  return conv->stride == 1 && 100 * present < 60 * n;
+}
+
+static const Method *
+method (bool sparse)
+{
+  if (sparse)
+    return &sparse_method;
+#ifdef DSSR_HAVE_DOT
+  return &dense_method;
+#else
+  return &quad_method;
+#endif
 }
 
 size_t
 DSSR_KERNEL (conv_packed_size) (const DssrConv *conv)
 {
-  return channels_size (conv)
-         + (size_t)16 * conv->out_quads * conv->in_quads * conv->kernel
-               * conv->kernel;
+  return head_size (conv) + method (is_sparse (conv))->size (conv);
+}
+
+/* Whether 16 bits hold all that an output channel can come to before it is
+ * clamped, and the shift leaves no less. */
+static bool
+is_exact (const DssrConv *conv)
+{
+  const int taps = conv->kernel * conv->kernel;
+  const size_t n = (size_t)4 * taps * conv->in_quads;
+
+  for (int o = 0; o < 4 * conv->out_quads; o++) {
+    const int8_t *weight = weight_quad (conv, o, 0, 0);
+    int64_t least = (int64_t)conv->bias[o] + round_of (conv->shift);
+    int64_t most = least;
+    for (size_t i = 0; i < n; i++)
+      *(weight[i] < 0 ? &least : &most) += 255 * weight[i];
+    least >>= conv->shift;
+    most >>= conv->shift;
+    if (least < INT16_MIN || most > INT16_MAX
+        || mulhrs (most, conv->mult[o]) > INT16_MAX - conv->zero)
+      return false;
+  }
+  return conv->shift <= 16;
 }
 
 static void
@@ -32,12 +85,14 @@ pack_channels (const DssrConv *conv, Channels *channels)
 {
   for (int o = 0; o < 4 * conv->out_quads; o++) {
     Channels *c = &channels[o / 4];
-    /* Overflow is taken back when the products are added. */
+    /* An overflow here is taken back when the products are added. */
     c->bias[o % 4] =
         (int32_t)((uint32_t)conv->bias[o] + (uint32_t)round_of (conv->shift));
+    c->mult_pairs[o % 4] = conv->mult[o];
+    c->mult_neg_pairs[o % 4] = conv->mult_neg ? conv->mult_neg[o] : 0;
     for (int i = 0; i < 4; i++) {
-      c->mult[o % 4][i] = conv->mult[o];
-      c->mult_neg[o % 4][i] = conv->mult_neg ? conv->mult_neg[o] : 0;
+      c->mult[o % 4][i] = c->mult_pairs[o % 4];
+      c->mult_neg[o % 4][i] = c->mult_neg_pairs[o % 4];
     }
   }
 }
@@ -45,60 +100,47 @@ pack_channels (const DssrConv *conv, Channels *channels)
 void
 DSSR_KERNEL (conv_pack) (const DssrConv *conv, void *packed)
 {
-  const int taps = conv->kernel * conv->kernel, in_quads = conv->in_quads;
-  int8_t *dst = (int8_t *)packed + channels_size (conv);
+  Packed *p = packed;
 
-  pack_channels (conv, packed);
-  for (int q = 0; q < conv->out_quads; q += TILE_QUADS) {
-    const int channels = 4 * min_int (TILE_QUADS, conv->out_quads - q);
-    for (int i = 0; i < in_quads; i++)
-      for (int tap = 0; tap < taps; tap++)
-        for (int o = 4 * q; o < 4 * q + channels; o++, dst += 4)
-          memcpy (dst,
-              conv->weight + 4 * (((size_t)o * taps + tap) * in_quads + i), 4);
-  }
+  p->sparse = is_sparse (conv);
+  p->exact = is_exact (conv);
+  pack_channels (conv, p->channels);
+  method (p->sparse)->pack (conv, (char *)packed + head_size (conv));
 }
 
-/* The rows of input quads i0 to i0 + n - 1 that output row y needs. */
+/* The rows that output row y needs of the input quads from in_quad on. */
 static void
-set_rows (Window *window, const DssrTensor *in, const DssrConv *conv, int i0,
-    int n, int y)
+set_rows (Window *window, const DssrTensor *in, const DssrConv *conv,
+    int in_quad, int y)
 {
   const int kernel = conv->kernel;
+  const int n = min_int (window_quads (conv), conv->in_quads - in_quad);
 
   window->n_rows = 0;
-  for (int i = 0; i < n; i++, i0++) {
-    while (i0 >= in->quads)
-      i0 -= in++->quads;
+  for (int i = 0; i < n; i++, in_quad++) {
+    while (in_quad >= in->quads)
+      in_quad -= in++->quads;
     for (int k = 0; k < kernel; k++) {
       const int row = y * conv->stride + k - kernel / 2;
       window->rows[window->n_rows++] =
-          tensor_row (in, i0, clamp (row, 0, in->height - 1));
+          tensor_row (in, in_quad, clamp (row, 0, in->height - 1));
     }
   }
 }
 
-/* One tile of output quads q to q + quads - 1. */
+/* Sums over more input quads than a window holds. */
 static void
-sum (Sums sums, const DssrTensor *in, Window *window, const DssrConv *conv,
-    int q, int quads, int y, int vectors)
+sum_windows (Sums sums, Window *window, const DssrTensor *in,
+    const DssrConv *conv, int q, int y, int vectors)
 {
-  const int kernel = conv->kernel, most = MAX_ROWS / kernel;
-  const Dense kernel_ =
-      dense_kernels[quads - 1][kernel / 2][conv->stride - 1][vectors - 1];
-  const Channels *channels = conv->packed;
-  const int8_t *weights = (const int8_t *)conv->packed + channels_size (conv)
-                          + (size_t)16 * q * conv->in_quads * kernel * kernel;
+  const Packed *packed = conv->packed;
+  const void *weights = (const char *)packed + head_size (conv);
 
-  if (conv->in_quads <= most) {
-    kernel_ (sums, window, weights, channels + q);
-    return;
-  }
-  for (int i = 0; i < conv->in_quads; i += most) {
-    const int n = min_int (most, conv->in_quads - i);
-    set_rows (window, in, conv, i, n, y);
-    kernel_ (sums, window, weights, i == 0 ? channels + q : NULL);
-    weights += (size_t)16 * quads * n * kernel * kernel;
+  for (int i = 0; i < conv->in_quads; i += window_quads (conv)) {
+    set_rows (window, in, conv, i, y);
+    method (packed->sparse)
+        ->sum (sums, window, weights, conv, q, i,
+            i == 0 ? packed->channels + q : NULL, vectors);
   }
 }
 
@@ -106,27 +148,31 @@ void
 DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
     const DssrConv *conv, int y0, int y1)
 {
-  const Channels *channels = conv->packed;
-  const Requantise requantise_ = requantise_kernels[conv->wide][conv->act];
-  const int pixel = conv->wide ? 8 : 4;
+  const Packed *packed = conv->packed;
+  const Method *m = method (packed->sparse);
+  const void *weights = (const char *)packed + head_size (conv);
+  const Requantise finish = requantise_kernel (conv, packed->exact);
   const int n_vectors = (out->width + LANES - 1) / LANES;
+  const int vector = LANES * (conv->wide ? 8 : 4);
+  const bool one_window = conv->in_quads <= window_quads (conv);
   Window window;
   Sums sums;
 
   for (int y = y0; y < y1; y++) {
-    set_rows (&window, in, conv, 0,
-        min_int (conv->in_quads, MAX_ROWS / conv->kernel), y);
+    set_rows (&window, in, conv, 0, y);
     for (int v = 0, n; v < n_vectors; v += n) {
       /* The tiles of a row are nearly as wide as each other. */
-      const int tiles = (n_vectors - v + TILE_VECTORS - 1) / TILE_VECTORS;
-      n = (n_vectors - v + tiles - 1) / tiles;
-      window.x = 4 * conv->stride * LANES * v;
+      const int n_tiles = (n_vectors - v + m->vectors - 1) / m->vectors;
+      n = (n_vectors - v + n_tiles - 1) / n_tiles;
+      window.x = (ptrdiff_t)4 * conv->stride * LANES * v;
       for (int q = 0; q < conv->out_quads; q += TILE_QUADS) {
-        const int quads = min_int (TILE_QUADS, conv->out_quads - q);
-        sum (sums, in, &window, conv, q, quads, y, n);
-        requantise_ ((uint8_t *)tensor_row (out, q, y) + pixel * LANES * v,
-            out->plane, (const Vector (*)[TILE_VECTORS])sums, channels + q,
-            quads, n, conv);
+        if (one_window)
+          m->sum (sums, &window, weights, conv, q, 0, packed->channels + q, n);
+        else
+          sum_windows (sums, &window, in, conv, q, y, n);
+        finish ((uint8_t *)tensor_row (out, q, y) + v * vector, out->plane,
+            (const Vector (*)[TILE_VECTORS])sums, packed->channels + q,
+            min_int (TILE_QUADS, conv->out_quads - q), n, conv);
       }
     }
   }

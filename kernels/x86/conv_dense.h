@@ -5,13 +5,15 @@
 
 #include "kernels/x86/conv_tile.h"
 
+enum { DENSE_VECTORS = 3 };
+
 /* Adds the window's products to the sums, or to `first` if it is not NULL.
  * Weights are in the order of use: [row][tap_x][channel][4]. */
 DSSR_INLINE void
 dense (Sums sums, const Window *window, const int8_t *weights,
     const Channels *first, int kernel, int stride, int quads, int vectors)
 {
-  Vector s[TILE_CHANNELS][TILE_VECTORS];
+  Vector s[TILE_CHANNELS][DENSE_VECTORS];
 
   DSSR_UNROLL
   for (int o = 0; o < 4 * quads; o++)
@@ -24,7 +26,7 @@ dense (Sums sums, const Window *window, const int8_t *weights,
 
     DSSR_UNROLL
     for (int tap = 0; tap < kernel; tap++) {
-      Vector pixels[TILE_VECTORS];
+      Vector pixels[DENSE_VECTORS];
 
       DSSR_UNROLL
       for (int v = 0; v < vectors; v++)
@@ -47,8 +49,8 @@ dense (Sums sums, const Window *window, const int8_t *weights,
     sums[o][v] = s[o][v];
 }
 
-typedef void (*Dense) (Sums sums, const Window *window, const int8_t *weights,
-    const Channels *first);
+typedef void (*DenseKernel) (Sums sums, const Window *window,
+    const int8_t *weights, const Channels *first);
 
 #define DENSE(kernel, stride, quads, vectors)                                  \
   static void dense_##kernel##_##stride##_##quads##_##vectors (Sums sums,      \
@@ -56,15 +58,15 @@ typedef void (*Dense) (Sums sums, const Window *window, const int8_t *weights,
   {                                                                            \
     dense (sums, window, weights, first, kernel, stride, quads, vectors);      \
   }
-#define DENSE_VECTORS(kernel, stride, quads)                                   \
+#define DENSE_WIDTHS(kernel, stride, quads)                                    \
   DENSE (kernel, stride, quads, 1)                                             \
   DENSE (kernel, stride, quads, 2)                                             \
   DENSE (kernel, stride, quads, 3)
 #define DENSE_QUADS(quads)                                                     \
-  DENSE_VECTORS (1, 1, quads)                                                  \
-  DENSE_VECTORS (1, 2, quads)                                                  \
-  DENSE_VECTORS (3, 1, quads)                                                  \
-  DENSE_VECTORS (3, 2, quads)
+  DENSE_WIDTHS (1, 1, quads)                                                   \
+  DENSE_WIDTHS (1, 2, quads)                                                   \
+  DENSE_WIDTHS (3, 1, quads)                                                   \
+  DENSE_WIDTHS (3, 2, quads)
 
 #define DENSE_NAMES(kernel, stride, quads)                                     \
   {                                                                            \
@@ -86,9 +88,47 @@ DENSE_QUADS (2)
 #endif
 
 /* [quads - 1][kernel / 2][stride - 1][vectors - 1] */
-static const Dense dense_kernels[TILE_QUADS][2][2][TILE_VECTORS] = {
+static const DenseKernel dense_kernels[TILE_QUADS][2][2][DENSE_VECTORS] = {
     DENSE_TABLE (1),
 #if DSSR_TILE_QUADS == 2
     DENSE_TABLE (2),
 #endif
 };
+
+static size_t
+dense_size (const DssrConv *conv)
+{
+  return (size_t)16 * conv->out_quads * conv->in_quads * conv->kernel
+         * conv->kernel;
+}
+
+static void
+dense_pack (const DssrConv *conv, void *weights)
+{
+  const int taps = conv->kernel * conv->kernel;
+  int8_t *dst = weights;
+
+  for (int q = 0; q < conv->out_quads; q += TILE_QUADS) {
+    const int n = 4 * min_int (TILE_QUADS, conv->out_quads - q);
+    for (int i = 0; i < conv->in_quads; i++)
+      for (int tap = 0; tap < taps; tap++)
+        for (int o = 4 * q; o < 4 * q + n; o++, dst += 4)
+          memcpy (dst, weight_quad (conv, o, i, tap), 4);
+  }
+}
+
+static void
+dense_sum (Sums sums, const Window *window, const void *weights,
+    const DssrConv *conv, int out_quad, int in_quad, const Channels *first,
+    int vectors)
+{
+  const int taps = conv->kernel * conv->kernel;
+  const int quads = min_int (TILE_QUADS, conv->out_quads - out_quad);
+  const size_t skip = (size_t)out_quad * conv->in_quads + quads * in_quad;
+
+  dense_kernels[quads - 1][conv->kernel / 2][conv->stride - 1][vectors - 1](
+      sums, window, (const int8_t *)weights + 16 * taps * skip, first);
+}
+
+static const Method dense_method = {
+    DENSE_VECTORS, dense_size, dense_pack, dense_sum};

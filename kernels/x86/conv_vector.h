@@ -8,10 +8,15 @@
 
 #define DSSR_INLINE static inline __attribute__ ((always_inline))
 
+#if defined __AVX512VNNI__ || defined __AVXVNNI__
+#define DSSR_HAVE_DOT
+#endif
+
 #if defined __AVX512VNNI__
 
 typedef __m512i Vector;
 #define DSSR_TILE_QUADS 2
+#define DSSR_TILE_VECTORS 8
 #define ZERO _mm512_setzero_si512 ()
 
 DSSR_INLINE Vector
@@ -76,6 +81,7 @@ store_parts (uint8_t *p, Vector a, Vector b)
 
 typedef __m256i Vector;
 #define DSSR_TILE_QUADS 1
+#define DSSR_TILE_VECTORS 8
 #define ZERO _mm256_setzero_si256 ()
 
 DSSR_INLINE Vector
@@ -107,18 +113,6 @@ DSSR_INLINE Vector
 dot (Vector acc, Vector pixels, Vector weights)
 {
   return _mm256_dpbusd_avx_epi32 (acc, pixels, weights);
-}
-#else
-DSSR_INLINE Vector
-dot (Vector acc, Vector pixels, Vector weights)
-{
-  const Vector p0 = _mm256_and_si256 (pixels, _mm256_set1_epi16 (255));
-  const Vector p1 = _mm256_srli_epi16 (pixels, 8);
-  const Vector w0 = _mm256_srai_epi16 (_mm256_slli_epi16 (weights, 8), 8);
-  const Vector w1 = _mm256_srai_epi16 (weights, 8);
-
-  return _mm256_add_epi32 (acc, _mm256_add_epi32 (_mm256_madd_epi16 (p0, w0),
-                                    _mm256_madd_epi16 (p1, w1)));
 }
 #endif
 
