@@ -1,6 +1,8 @@
 /* dssr-model: looks into model files.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/dssr-model.h"
+
 #include "engine/json.h"
 #include "engine/model.h"
 
@@ -10,7 +12,9 @@
 
 static const char usage[] =
     "Usage: dssr-model info FILE       what the model is made of\n"
-    "       dssr-model check FILE...   whether files are sound models\n";
+    "       dssr-model check FILE...   whether files are sound models\n"
+    "       dssr-model plan FILE --size WxH [--threads N]\n"
+    "                                  how frames of a size are computed\n";
 
 enum {
   OPERATION,
@@ -279,6 +283,50 @@ check (char **filenames)
   return status;
 }
 
+/* A number and nothing after it. */
+static gboolean
+parse_int (const char *text, int min, int max, int *value)
+{
+  gint64 number;
+  if (!g_ascii_string_to_signed (text, 10, min, max, &number, NULL))
+    return FALSE;
+  *value = (int)number;
+  return TRUE;
+}
+
+static gboolean
+parse_size (const char *text, int *width, int *height)
+{
+  g_auto (GStrv) parts = g_strsplit (text, "x", 2);
+  return g_strv_length (parts) == 2
+         && parse_int (parts[0], 1, DSSR_MAX_SIDE, width)
+         && parse_int (parts[1], 1, DSSR_MAX_SIDE, height);
+}
+
+/* arguments: FILE and the options */
+static int
+plan (char **arguments)
+{
+  int width = 0, height = 0, threads = (int)MIN (g_get_num_processors (), 64);
+  for (char **a = arguments + 1; *a; a += 2) {
+    gboolean ok = FALSE;
+    if (a[1] && g_str_equal (*a, "--size"))
+      ok = parse_size (a[1], &width, &height);
+    else if (a[1] && g_str_equal (*a, "--threads"))
+      ok = parse_int (a[1], 1, 64, &threads);
+    if (!ok) {
+      g_printerr ("%s", usage);
+      return EXIT_FAILURE;
+    }
+  }
+  if (width == 0) {
+    g_printerr ("%s", usage);
+    return EXIT_FAILURE;
+  }
+  g_autoptr (DssrModel) model = open_model (arguments[0]);
+  return model ? dssr_model_plan (model, width, height, threads) : EXIT_FAILURE;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -287,6 +335,8 @@ main (int argc, char **argv)
     return info (argv[2]);
   if (argc >= 3 && g_str_equal (argv[1], "check"))
     return check (argv + 2);
+  if (argc >= 3 && g_str_equal (argv[1], "plan"))
+    return plan (argv + 2);
   if (argc == 2 && g_str_equal (argv[1], "--help")) {
     g_print ("%s", usage);
     return EXIT_SUCCESS;
