@@ -72,8 +72,9 @@ get_count (const DssrProgress *progress, int step, int n_ops)
 void
 dssr_progress_set (DssrProgress *progress, int step, int n_ops)
 {
-  atomic_store (
-      get_counter (progress, step), get_count (progress, step, n_ops));
+  long long count = get_count (progress, step, n_ops);
+  long long before = atomic_exchange (get_counter (progress, step), count);
+  g_assert (before < count);
   /* A thread counts itself among the sleepers before it looks again: either it
    * sees the new count, or it is seen here. */
   if (atomic_load (&progress->sleepers) > 0) {

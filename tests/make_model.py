@@ -17,10 +17,11 @@ def quads(channels):
 
 
 class Builder:
-    def __init__(self, scale=2, seed=1, window=3, unshuffle=1, bits=8, sparse=False, zero_residual=False):
+    def __init__(self, scale=2, seed=1, window=3, unshuffle=1, bits=8, sparse=False, zero_residual=False,
+                 cascade=False):
         self.rng = random.Random(seed)
         self.scale, self.window, self.unshuffle = scale, window, unshuffle
-        self.bits, self.sparse, self.zero_residual = bits, sparse, zero_residual
+        self.bits, self.sparse, self.zero_residual, self.cascade = bits, sparse, zero_residual, cascade
         self.graph = {"frame": [], "align": [], "fuse": []}
         self.arrays = {}  # name: (dtype, shape, bytes)
         self.dense = {}  # weights of each output, by "stage.name"
@@ -135,6 +136,15 @@ class Builder:
             aligned = self.conv("align", f"merged{n}", [aligned, up], channels, 1)
         return aligned
 
+    def sample_again(self, aligned, channels):
+        """EDVR's last alignment: what is aligned so far is itself sampled."""
+        self.conv("align", "offcas", [aligned, "ref.block"], 6)
+        self.conv("align", "offsetcas", ["offcas"], 3 * channels // 4, 1, act="none", wide=True, spread=50)
+        self.add("align", "deform", "sampledcas", [aligned, "offsetcas"], channels, kernel=1, groups=channels // 4,
+                 limit=90)
+        self.table("align", "sampledcas")
+        return self.conv("align", "cascaded", ["sampledcas"], channels, 1)
+
     def build(self):
         c1, c2 = 8, 12
         self.add("frame", "input", "x", ["luma"], self.unshuffle**2, unshuffle=self.unshuffle)
@@ -146,6 +156,8 @@ class Builder:
             aligned = self.level(3, "down3", c2, 5, 3, None)
             aligned = self.level(2, "down2", c2, 8, 1, aligned)
             aligned = self.level(1, "block", c1, 6, 1, aligned)
+            if self.cascade:
+                aligned = self.sample_again(aligned, c1)
             self.conv("align", "emb", [aligned], 5, 1, act="none")
             self.conv("fuse", "embref", ["ref.block"], 5, 1, act="none")
         attended = []
@@ -184,6 +196,7 @@ def main():
     parser.add_argument("--unshuffle", type=int, choices=(1, 2, 4), default=1)
     parser.add_argument("--bits", type=int, choices=(8, 6, 4), default=8, help="of a weight")
     parser.add_argument("--sparse", action="store_true", help="leaves out quads of weights")
+    parser.add_argument("--cascade", action="store_true", help="samples what is aligned once more")
     parser.add_argument("--zero-residual", action="store_true", help="the picture is the bicubic base")
     args = vars(parser.parse_args())
     out = args.pop("out")

@@ -51,20 +51,44 @@ test_threads_and_bands (gconstpointer model)
   g_autoptr (GPtrArray) one = stream_run (&stream, NUMBERS (0, 1, 2));
   g_assert_cmpuint (one->len, ==, 3);
 
-  const int threads[] = {1, 2, 4, 7, 1, 3};
-  const int band_rows[] = {0, 0, 1, 5, 3, 1000};
-  for (guint i = 0; i < G_N_ELEMENTS (threads); i++) {
-    stream.config.threads = threads[i];
-    stream.config.band_rows = band_rows[i];
-    g_autoptr (GPtrArray) other = stream_run (&stream, NUMBERS (0, 1, 2));
-    assert_all_same (one, other);
+  const int band_rows[] = {0, 1, 2, 3, 4, 5, 7, 8, 11, 16, 1000};
+  for (int threads = 1; threads <= 8; threads++) {
+    for (guint i = 0; i < G_N_ELEMENTS (band_rows); i++) {
+      stream.config.threads = threads;
+      stream.config.band_rows = band_rows[i];
+      g_autoptr (GPtrArray) other = stream_run (&stream, NUMBERS (0, 1, 2));
+      assert_all_same (one, other);
+    }
   }
+  stream.config.threads = 3;
   stream.config.backend = DSSR_BACKEND_SCALAR;
   g_autoptr (GPtrArray) scalar = stream_run (&stream, NUMBERS (0, 1, 2));
   assert_all_same (one, scalar);
   stream.config.backend = DSSR_BACKEND_CPU;
   g_autoptr (GPtrArray) cpu = stream_run (&stream, NUMBERS (0, 1, 2));
   assert_all_same (one, cpu);
+}
+
+/* The same after all that makes features anew or uses their slots again. */
+static void
+test_threads_and_turns (void)
+{
+  const int turns[] = {
+      0, 1, 2, 3, RESET, 4, 5, DRAIN, 6, SWITCH, 7, 8, 9, SWITCH, 10, 11, END};
+  Stream stream = make_stream ("x2", 23, 31);
+  stream.other = "x2-window5";
+  stream.base_from = 7;
+  stream.base_to = 8;
+  g_autoptr (GPtrArray) one = stream_run (&stream, turns);
+
+  for (int threads = 2; threads <= 8; threads += 3) {
+    for (int band_rows = 0; band_rows <= 9; band_rows += 3) {
+      stream.config.threads = threads;
+      stream.config.band_rows = band_rows;
+      g_autoptr (GPtrArray) other = stream_run (&stream, turns);
+      assert_all_same (one, other);
+    }
+  }
 }
 
 static void
@@ -93,7 +117,7 @@ test_layouts (void)
 static void
 test_small (gconstpointer model)
 {
-  const int sizes[][2] = {{1, 1}, {1, 9}, {2, 1}, {3, 3}, {5, 2}};
+  const int sizes[][2] = {{1, 1}, {1, 9}, {2, 1}, {2, 3}, {3, 3}, {5, 2}};
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
     for (int chroma = DSSR_CHROMA_NONE; chroma <= DSSR_CHROMA_444; chroma++) {
       Stream stream = make_stream (model, sizes[i][0], sizes[i][1]);
@@ -101,6 +125,7 @@ test_small (gconstpointer model)
       g_autoptr (GPtrArray) one = stream_run (&stream, NUMBERS (0, 1, 2));
       g_assert_cmpuint (one->len, ==, 3);
       stream.config.threads = 3;
+      stream.config.band_rows = 1;
       stream.config.backend = DSSR_BACKEND_SCALAR;
       g_autoptr (GPtrArray) two = stream_run (&stream, NUMBERS (0, 1, 2));
       assert_all_same (one, two);
@@ -538,8 +563,9 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 
-  const char *const models[] = {
-      "x2", "x4", "x2-window5", "x2-sparse4", "x2-unshuffle"};
+  const char *const models[] = {"x2", "x2-other", "x2-zero", "x2-window1",
+      "x2-window5", "x2-sparse4", "x2-unshuffle", "x2-cascade", "x4",
+      "x4-sparse8"};
   for (guint i = 0; i < G_N_ELEMENTS (models); i++) {
     g_autofree char *name =
         g_strconcat ("/session/threads-and-bands/", models[i], NULL);
@@ -547,6 +573,7 @@ main (int argc, char **argv)
     g_autofree char *small = g_strconcat ("/session/small/", models[i], NULL);
     g_test_add_data_func (small, models[i], test_small);
   }
+  g_test_add_func ("/session/threads-and-turns", test_threads_and_turns);
   g_test_add_func ("/session/layouts", test_layouts);
   g_test_add_func ("/session/base", test_base);
   g_test_add_func ("/session/edges", test_edges);
