@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "support.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -66,7 +67,10 @@ typedef struct {
   int max, shift;
 } Options;
 
-enum { DENSE = -1 };
+enum {
+  DENSE = -1,
+  NATURAL = -1, /* shift and products such that few outputs are clipped */
+};
 
 static const int densities[] = {DENSE, 0, 10, 25, 50, 100};
 
@@ -87,7 +91,7 @@ random_options (void)
       .act = random_int (DSSR_ACT_NONE, DSSR_ACT_LEAKY),
       .wide = random_int (0, 3) == 0,
       .max = random_int (0, 3) ? 255 : 15,
-      .shift = random_int (0, 3) ? random_int (0, 12) : random_int (0, 24)};
+      .shift = random_int (0, 2) ? NATURAL : random_int (0, 24)};
 }
 
 /* The number of channels' quads of each input, which add up to `total`. */
@@ -122,16 +126,19 @@ fill_weights (gint8 *weight, guint8 *mask, int n_quads, const Options *options)
 }
 
 /* As large as the loader allows for these weights, or such that there is
- * something left to see after the shift. */
+ * something left to see after the shift, most often of sums around the usual.
+ */
 static int
-random_bias (const gint8 *weight, int n, const Options *options)
+random_bias (const gint8 *weight, int n, int shift, const Options *options)
 {
-  const gint64 seen = (gint64)1 << MIN (15 + options->shift, 30);
-  gint64 sum = 0;
+  const gint64 seen = (gint64)1 << MIN (15 + shift, 30);
+  gint64 sum = 0, mean = 0;
 
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < n; i++) {
     sum += options->pixel_max * ABS (weight[i]);
-  const gint64 most = G_MAXINT32 - sum - rounding (options->shift);
+    mean += options->pixel_max * weight[i] / 2;
+  }
+  const gint64 most = G_MAXINT32 - sum - rounding (shift);
   g_assert_cmpint (most, >=, 0);
   switch (random_int (0, 3)) {
     case 0:
@@ -139,18 +146,28 @@ random_bias (const gint8 *weight, int n, const Options *options)
     case 1:
       return limit (random_int (-seen, seen - 1), -most, most);
     default:
-      return limit (random_int (-sum / 2, sum / 2), -most, most);
+      return limit (random_int (-seen / 4, seen / 4) - mean, -most, most);
   }
 }
 
+/* A shift that makes sums of n random products about 14 bits wide. */
+static int
+natural_shift (int n, const Options *options)
+{
+  const double typical =
+      sqrt (n) * options->pixel_max / 2 * (1 << (options->bits - 2));
+
+  return MAX ((int)g_bit_storage ((gulong)typical) - 14, 0);
+}
+
 static char *
-describe (const Options *o, int n_in)
+describe (const Options *o, int n_in, int shift)
 {
   return g_strdup_printf (
       "conv %dx%d, %d quads of %d inputs to %d, stride %d, %dx%d pixels up to "
       "%d, %d bits, %d %%, act %d, shift %d, %s %d",
       o->kernel, o->kernel, o->in_quads, n_in, o->out_quads, o->stride,
-      o->width, o->height, o->pixel_max, o->bits, o->per_cent, o->act, o->shift,
+      o->width, o->height, o->pixel_max, o->bits, o->per_cent, o->act, shift,
       o->wide ? "wide" : "max", o->max);
 }
 
@@ -160,6 +177,8 @@ check_conv (const Options *options)
   const int taps = options->kernel * options->kernel;
   const int n_out = 4 * options->out_quads, s = options->stride;
   const int row = 4 * taps * options->in_quads;
+  const gboolean natural = options->shift == NATURAL;
+  const int shift = natural ? natural_shift (row, options) : options->shift;
   const int n_quads = n_out * row / 4;
   g_auto (Case) c = {0};
   g_auto (Guarded) weight = {0};
@@ -188,13 +207,14 @@ check_conv (const Options *options)
       .mult = mult,
       .mult_neg = options->act == DSSR_ACT_LEAKY ? mult_neg : NULL,
       .act = options->act,
-      .shift = options->shift,
+      .shift = shift,
       .wide = options->wide,
       .zero = random_value (random_int (0, N_FILLS - 1), 0, options->max),
       .max = options->max};
   for (int o = 0; o < n_out; o++) {
-    bias[o] = random_bias (p.conv.weight + o * row, row, options);
-    mult[o] = random_value (random_int (0, N_FILLS - 1), 0, 32767);
+    bias[o] = random_bias (p.conv.weight + o * row, row, shift, options);
+    mult[o] = natural ? random_int (100, 1500)
+                      : random_value (random_int (0, N_FILLS - 1), 0, 32767);
     mult_neg[o] = random_int (0, mult[o]);
   }
 
@@ -203,7 +223,7 @@ check_conv (const Options *options)
         options->pixel_max, options->pixels);
   case_set_output (&c, options->out_quads, (options->width + s - 1) / s,
       (options->height + s - 1) / s, options->wide);
-  c.description = describe (options, p.n_in);
+  c.description = describe (options, p.n_in, shift);
   check_kernel (&operation, &c, &p);
 }
 
@@ -234,7 +254,7 @@ test_channels (void)
 static void
 test_many_channels (void)
 {
-  for (int i = 0; i < 4 * repetitions (); i++) {
+  for (int i = 0; i < 8 * repetitions (); i++) {
     Options options = random_options ();
 
     options.kernel = i & 1 ? 3 : 1;
@@ -243,6 +263,7 @@ test_many_channels (void)
     options.in_quads = i & 2 ? 1 : random_int (100, 1024);
     options.out_quads = i & 2 ? random_int (100, 1024) : 1;
     options.width = random_int (1, 10);
+    options.per_cent = i & 4 ? 50 : DENSE;
     check_conv (&options);
   }
 
