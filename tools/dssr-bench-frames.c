@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-/* Frames before the timed ones, and pictures that the stream goes through to
- * and fro. */
-enum { WARM_UP = 8, MAX_PICTURES = 16 };
+/* Before the timed frames: so many, or fewer if they take this long. */
+enum { WARM_UP = 8, WARM_UP_MS = 1000 };
+
+/* The stream goes through so many pictures to and fro. */
+enum { MAX_PICTURES = 16 };
 
 /* Enlarged pictures are written in turn, as into a pool of buffers. */
 enum { OUTPUTS = 2 };
@@ -90,6 +92,18 @@ run (Bench *bench, int *pushed, int count, double *ms, GError **error)
     gint64 now = g_get_monotonic_time ();
     ms[done++] = (double)(now - before) / 1000;
     before = now;
+  }
+  return TRUE;
+}
+
+static gboolean
+warm_up (Bench *bench, int *pushed, GError **error)
+{
+  double ms, total = 0;
+  for (int i = 0; i < WARM_UP && total < WARM_UP_MS; i++) {
+    if (!run (bench, pushed, 1, &ms, error))
+      return FALSE;
+    total += ms;
   }
   return TRUE;
 }
@@ -227,11 +241,10 @@ bench_frames (const BenchOptions *options, GError **error)
   if (!bench_init (&bench, options, error))
     return NULL;
   int pushed = 0;
-  double warm_up[WARM_UP];
   g_autofree double *ms = g_new (double, options->frames);
   DssrStats before;
   reset_peak_memory ();
-  if (!run (&bench, &pushed, WARM_UP, warm_up, error))
+  if (!warm_up (&bench, &pushed, error))
     return NULL;
   dssr_session_get_stats (bench.session, &before);
   if (!run (&bench, &pushed, options->frames, ms, error))

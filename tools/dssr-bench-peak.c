@@ -55,13 +55,13 @@ LOOP (usmmla, "usmmla v\\r\\().4s, v20.16b, v21.16b")
 static const struct {
   const char *instruction;
   DssrCpuFlags flag;
-  const char *variant; /* whose convolution is made of it */
+  const char *variant; /* whose convolution is made of it, at best */
   int macs;
   void (*loop) (long n);
 } peaks[] = {
 #if defined __x86_64__
-    {"vpmaddwd ymm", DSSR_CPU_AVX2, "avx2", 16, loop_pmaddwd},
-    {"vpmaddubsw ymm", DSSR_CPU_AVX2, NULL, 32, loop_pmaddubsw},
+    {"vpmaddwd ymm", DSSR_CPU_AVX2, NULL, 16, loop_pmaddwd},
+    {"vpmaddubsw ymm", DSSR_CPU_AVX2, "avx2", 32, loop_pmaddubsw},
     {"vpdpbusd ymm", DSSR_CPU_AVXVNNI, "avxvnni", 32, loop_dpbusd},
     {"vpmaddubsw zmm", DSSR_CPU_AVX512, NULL, 64, loop_pmaddubsw_zmm},
     {"vpdpbusd zmm", DSSR_CPU_AVX512VNNI, "avx512vnni", 64, loop_dpbusd_zmm},
