@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs, builds with warnings as errors and runs every test, then again under AddressSanitizer and
-# UndefinedBehaviorSanitizer, then for arm64 under qemu. The last line is "N passed, N failed, N skipped".
+# UndefinedBehaviorSanitizer, the engine's threads under ThreadSanitizer, then for arm64 under qemu. The last line is "N passed, N failed, N skipped".
 #
 # SPDX-License-Identifier: LGPL-2.1-or-later
 set -euo pipefail
@@ -8,8 +8,8 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh test
 
-# Sets up a build folder, or brings its options up to date, and builds: build FOLDER OPTION...
-build()
+# Sets up a build folder, or brings its options up to date: configure FOLDER OPTION...
+configure()
 {
   local folder=$1
   shift
@@ -18,7 +18,6 @@ build()
   else
     meson setup "$folder" "$@"
   fi
-  meson compile -C "$folder"
 }
 
 # Runs a build folder's tests: check FOLDER OPTION...
@@ -27,18 +26,24 @@ check()
   local folder=$1
   shift
   rm -f "$folder/meson-logs/testlog.json"
-  meson test -C "$folder" --no-rebuild --print-errorlogs "$@" || true
+  meson test -C "$folder" --print-errorlogs "$@" || true
   logs+=("$folder/meson-logs/testlog.json")
 }
 
 logs=()
-build build -Dwerror=true
-build build-asan -Dwerror=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined
+configure build -Dwerror=true
+configure build-asan -Dwerror=true -Dbuildtype=debugoptimized -Db_sanitize=address,undefined
+configure build-tsan -Dwerror=true -Dbuildtype=debugoptimized -Db_sanitize=thread
+meson compile -C build
+meson compile -C build-asan
 
 check build
 # Left out: Python, which is not built with sanitizers; the fuzzer, which brings its own; style.
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 check build-asan --no-suite python --no-suite fuzz --no-suite style
+
+# Builds what these need, which is little.
+check build-tsan --suite threads
 
 # What it cannot build or run leaves no log, and a missing log counts as failed.
 scripts/arm64.sh || true

@@ -189,7 +189,7 @@ print_program (const Planned *planned, DssrProgramKind kind)
 static void
 print_traffic (const char *what, Traffic traffic)
 {
-  g_print ("  %-16s  %8.2f  %8.2f  %8.2f\n", what, (double)traffic.read / 1e6,
+  g_print ("  %-16s  %8.3f  %8.3f  %8.3f\n", what, (double)traffic.read / 1e6,
       (double)traffic.written / 1e6,
       (double)(traffic.read + traffic.written) / 1e6);
 }

@@ -4,6 +4,7 @@
 #include "engine/pool.h"
 #include "engine/progress.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -31,8 +32,8 @@ test_once (void)
 }
 
 typedef struct {
-  GMutex lock;
-  GCond cond;
+  pthread_mutex_t lock;
+  pthread_cond_t cond;
   int inside;
 } Meeting;
 
@@ -40,12 +41,12 @@ static void
 meet (gpointer data, int thread)
 {
   Meeting *meeting = data;
-  g_mutex_lock (&meeting->lock);
+  pthread_mutex_lock (&meeting->lock);
   meeting->inside++;
-  g_cond_broadcast (&meeting->cond);
+  pthread_cond_broadcast (&meeting->cond);
   while (meeting->inside < 4)
-    g_cond_wait (&meeting->cond, &meeting->lock);
-  g_mutex_unlock (&meeting->lock);
+    pthread_cond_wait (&meeting->cond, &meeting->lock);
+  pthread_mutex_unlock (&meeting->lock);
 }
 
 /* Four calls that wait for each other end only if they run at once. */
@@ -54,12 +55,12 @@ test_parallel (void)
 {
   g_autoptr (DssrPool) pool = dssr_pool_new (4);
   Meeting meeting = {0};
-  g_mutex_init (&meeting.lock);
-  g_cond_init (&meeting.cond);
+  pthread_mutex_init (&meeting.lock, NULL);
+  pthread_cond_init (&meeting.cond, NULL);
   dssr_pool_run (pool, meet, &meeting);
   g_assert_cmpint (meeting.inside, ==, 4);
-  g_cond_clear (&meeting.cond);
-  g_mutex_clear (&meeting.lock);
+  pthread_cond_destroy (&meeting.cond);
+  pthread_mutex_destroy (&meeting.lock);
 }
 
 /* Threads take steps in order; in each, operation after operation follows that
