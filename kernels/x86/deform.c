@@ -8,6 +8,7 @@
 
 enum {
   GROUPS = 4,
+  PIXELS = 256,              /* of a row, in a block */
   HALF = VEC_WORDS / GROUPS, /* pixels whose four offsets fill a vector */
 };
 
@@ -21,11 +22,11 @@ typedef struct {
   Vec y; /* words fy */
 } Places;
 
-/* What does not change within a call. */
+/* What does not change within a call. A copy on the stack, so that gcc knows
+ * that no store changes it. */
 typedef struct {
-  const DssrTensor *out, *feature;
+  DssrTensor out, feature;
   const uint8_t *table;
-  int quads; /* of a group */
   int limit, zero;
 } Context;
 
@@ -64,9 +65,12 @@ load_pairs (const uint8_t *quad, const int32_t places[2][VEC_PIXELS], int group)
   const Vec p = _mm512_permutex2var_epi32 (
       vec_load (places[0]), order, vec_load (places[1]));
 
-  /* With the mask, for else gcc makes each load wait for the one before. */
+  /* Were the mask known to be full, gcc would keep whatever the register had
+   * before, and each load would wait for the one before. */
+  __mmask8 all = -1;
+  __asm__("" : "+Yk"(all));
   return _mm512_mask_i32gather_epi64 (
-      _mm512_setzero_si512 (), -1, _mm512_castsi512_si256 (p), quad, 4);
+      _mm512_setzero_si512 (), all, _mm512_castsi512_si256 (p), quad, 4);
 }
 
 /* 1 for each word with 0 <= y < bottom, else 0. */
@@ -130,10 +134,10 @@ DSSR_INLINE void
 locate (Places *places, const Context *c, const int16_t *dy, const int16_t *dx,
     int x, int y)
 {
-  const int right = c->feature->width - 1, bottom = c->feature->height - 1;
+  const int right = c->feature.width - 1, bottom = c->feature.height - 1;
   const Vec fraction = VEC (set1_epi16) (15);
   const Vec pixel = VEC (srli_epi16) (vec_iota_words (), 2);
-  const Vec by_stride = VEC (set1_epi32) (1 << 16 | c->feature->stride / 4);
+  const Vec by_stride = VEC (set1_epi32) (1 << 16 | c->feature.stride / 4);
   const Vec v = clamp_words (vec_load (dy), -c->limit, c->limit);
   const Vec h = clamp_words (vec_load (dx), -c->limit, c->limit);
 
@@ -176,22 +180,24 @@ sample (
   const Vec below = VEC (maddubs_epi16) (
       VEC (shuffle_epi8) (load_pairs (quad, p->below, group), by_channel), x);
 
-  /* The contract's sum, at most 65280 + 128, modulo 2^16. */
-  const Vec sum = VEC (add_epi16) (
-      VEC (add_epi16) (VEC (slli_epi16) (top, 4), VEC (set1_epi16) (128)),
+  /* The contract's sum without its 128: at most 65280, modulo 2^16. */
+  const Vec sum = VEC (add_epi16) (VEC (slli_epi16) (top, 4),
       VEC (mullo_epi16) (VEC (sub_epi16) (below, top), y));
-  /* 128 * ((sum >> 8) - zero), so that a rounding product shifts by 8. */
+  /* (sum + 127 + 1) >> 1. */
+  const Vec half = VEC (avg_epu16) (sum, VEC (set1_epi16) (127));
+  /* 128 * (((sum + 128) >> 8) - zero), so that a rounding product shifts by 8.
+   */
   const Vec v = VEC (sub_epi16) (
-      vec_and (VEC (srli_epi16) (sum, 1), VEC (set1_epi16) (0x7f80)),
-      VEC (set1_epi16) (128 * zero));
+      vec_and (half, VEC (set1_epi16) (0x7f80)), VEC (set1_epi16) (128 * zero));
   return VEC (add_epi16) (
       VEC (mulhrs_epi16) (v, modulation), VEC (set1_epi16) (zero));
 }
 
-/* n groups from `group` on of two halves, into the quads from out_quad on. */
+/* n groups, of `quads` quads each, from `group` on of two halves, into the
+ * quads from out_quad on. */
 DSSR_INLINE void
 sample_groups (const Context *c, const Offsets *offsets, int out_quad,
-    int group, int n, int x, int y, int tap_x, int tap_y)
+    int group, int n, int quads, int x, int y, int tap_x, int tap_y)
 {
   Places p[2];
 
@@ -203,10 +209,10 @@ sample_groups (const Context *c, const Offsets *offsets, int out_quad,
                                  vec_load (offsets->modulation + VEC_WORDS)));
 
   for (int g = 0; g < n; g++) {
-    for (int i = g * c->quads; i < (g + 1) * c->quads; i++) {
-      const int quad = group * c->quads + i;
-      const uint8_t *src = tensor_row (c->feature, quad, 0);
-      uint8_t *dst = tensor_row (c->out, out_quad + quad, y);
+    for (int i = 0; i < quads; i++) {
+      const int quad = (group + g) * quads + i;
+      const uint8_t *src = tensor_row (&c->feature, quad, 0);
+      uint8_t *dst = tensor_row (&c->out, out_quad + quad, y);
       Vec v[2];
       for (int h = 0; h < 2; h++)
         v[h] = sample (
@@ -219,7 +225,7 @@ sample_groups (const Context *c, const Offsets *offsets, int out_quad,
 /* n channels of a block's pixels, in the first lanes of a quad: where they are
  * in the tensor if they are so there, else a copy. */
 static const int16_t *
-channels (int16_t copy[4 * BLOCK], const DssrTensor *t, int channel, int n,
+channels (int16_t copy[4 * PIXELS], const DssrTensor *t, int channel, int n,
     int x, int y, int n_pixels)
 {
   if (channel % 4 == 0)
@@ -234,17 +240,19 @@ channels (int16_t copy[4 * BLOCK], const DssrTensor *t, int channel, int n,
 
 /* The block of pixels from x0 on. */
 static void
-sample_block (const Context *c, const DssrTensor *offset,
+sample_block (const Context *context, const DssrTensor *offset,
     const DssrDeform *deform, int tap, int x0, int y)
 {
+  const Context c = *context;
   const int groups = deform->groups;
+  const int quads = c.feature.quads / groups;
   const int part = deform->kernel * deform->kernel * groups;
   const int tap_x = tap % deform->kernel - deform->kernel / 2;
   const int tap_y = tap / deform->kernel - deform->kernel / 2;
   const int step = 2 * HALF;
   const int n_pixels =
-      (min_int (c->out->width - x0, BLOCK) + step - 1) / step * step;
-  int16_t copy[3][4 * BLOCK];
+      (min_int (c.out.width - x0, PIXELS) + step - 1) / step * step;
+  int16_t copy[3][4 * PIXELS];
 
   for (int g = 0; g < groups; g += GROUPS) {
     const int n = min_int (groups - g, GROUPS);
@@ -253,9 +261,15 @@ sample_block (const Context *c, const DssrTensor *offset,
     for (int i = 0; i < 3; i++)
       o[i] = channels (
           copy[i], offset, i * part + tap * groups + g, n, x0, y, n_pixels);
-    for (int x = 0; x < n_pixels; x += step)
-      sample_groups (c, &(Offsets){o[0] + 4 * x, o[1] + 4 * x, o[2] + 4 * x},
-          tap * c->feature->quads, g, n, x0 + x, y, tap_x, tap_y);
+    for (int x = 0; x < n_pixels; x += step) {
+      const Offsets at = {o[0] + 4 * x, o[1] + 4 * x, o[2] + 4 * x};
+      if (quads == 1)
+        sample_groups (
+            &c, &at, tap * c.feature.quads, g, n, 1, x0 + x, y, tap_x, tap_y);
+      else
+        sample_groups (&c, &at, tap * c.feature.quads, g, n, quads, x0 + x, y,
+            tap_x, tap_y);
+    }
   }
 }
 
@@ -263,11 +277,11 @@ void
 DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,
     const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
 {
-  const Context c = {out, feature, deform->table,
-      feature->quads / deform->groups, deform->limit, deform->zero};
+  const Context c = {
+      *out, *feature, deform->table, deform->limit, deform->zero};
 
   for (int y = y0; y < y1; y++)
-    for (int x = 0; x < out->width; x += BLOCK)
+    for (int x = 0; x < out->width; x += PIXELS)
       for (int tap = 0; tap < deform->kernel * deform->kernel; tap++)
         sample_block (&c, offset, deform, tap, x, y);
   fill_margins (out, y0, y1);

@@ -195,20 +195,41 @@ filter_row_any (void *dst, const Filter *f, const int16_t *columns,
 #undef CASE
 }
 
+#ifdef __AVX512BW__
+
+/* As many samples of `bytes` bytes as there are in 32 bytes, or n if that is
+ * less, with as many bytes between them. */
+DSSR_INLINE void
+store_every_second (char *row, __m256i samples, int n, int bytes)
+{
+  const __mmask64 first = UINT64_MAX >> (64 - min_int (2 * bytes * n, 64));
+
+  if (bytes == 1)
+    _mm512_mask_storeu_epi8 (
+        row, first & 0x5555555555555555, _mm512_cvtepu8_epi16 (samples));
+  else
+    _mm512_mask_storeu_epi8 (
+        row, first & 0x3333333333333333, _mm512_cvtepu16_epi32 (samples));
+}
+
+#endif
+
 /* Writes n samples that are not side by side; what lies between them may be
  * another thread's. */
-static void
-store_interleaved (char *row, int step, const void *samples, int n, bool deep)
+DSSR_INLINE void
+store_interleaved (char *row, int step, const char *samples, int n, int bytes)
 {
-  if (deep) {
-    const uint16_t *p = samples;
-    for (int i = 0; i < n; i++)
-      *(uint16_t *)(row + i * step) = p[i];
-  } else {
-    const uint8_t *p = samples;
-    for (int i = 0; i < n; i++)
-      row[i * step] = p[i];
-  }
+  int i = 0;
+
+#ifdef __AVX512BW__
+  if (step == 2 * bytes)
+    for (; i < n; i += 32 / bytes)
+      store_every_second (row + i * step,
+          _mm256_loadu_si256 ((const __m256i *)(samples + i * bytes)), n - i,
+          bytes);
+#endif
+  for (; i < n; i++)
+    memcpy (row + i * step, samples + i * bytes, bytes);
 }
 
 /* The residual of n output pixels from x on of row y, side by side: where it is
@@ -244,7 +265,7 @@ enlarge (const DssrSamples *out, const DssrSamples *in,
   const int scale = bicubic->scale, bytes = out->depth == 8 ? 1 : 2;
   alignas (VEC_BYTES) int16_t columns[ROW];
   alignas (VEC_BYTES) int16_t copy[MAX_SCALE * COLUMNS + VEC_BYTES];
-  uint16_t line[MAX_SCALE * COLUMNS];
+  char line[2 * MAX_SCALE * COLUMNS];
   Filter filter;
   Window w = {.in = in};
 
@@ -268,7 +289,10 @@ enlarge (const DssrSamples *out, const DssrSamples *in,
         filter_row_any (row, &filter, columns, r, n_out, scale, bytes == 2);
       } else {
         filter_row_any (line, &filter, columns, r, n_out, scale, bytes == 2);
-        store_interleaved (row, out->step, line, n_out, bytes == 2);
+        if (bytes == 1)
+          store_interleaved (row, out->step, line, n_out, 1);
+        else
+          store_interleaved (row, out->step, line, n_out, 2);
       }
     }
   }
