@@ -65,12 +65,7 @@ load_pairs (const uint8_t *quad, const int32_t places[2][VEC_PIXELS], int group)
   const Vec p = _mm512_permutex2var_epi32 (
       vec_load (places[0]), order, vec_load (places[1]));
 
-  /* Were the mask known to be full, gcc would keep whatever the register had
-   * before, and each load would wait for the one before. */
-  __mmask8 all = -1;
-  __asm__("" : "+Yk"(all));
-  return _mm512_mask_i32gather_epi64 (
-      _mm512_setzero_si512 (), all, _mm512_castsi512_si256 (p), quad, 4);
+  return _mm512_i32gather_epi64 (_mm512_castsi512_si256 (p), quad, 4);
 }
 
 /* 1 for each word with 0 <= y < bottom, else 0. */

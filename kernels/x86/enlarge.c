@@ -228,8 +228,8 @@ store_interleaved (char *row, int step, const char *samples, int n, int bytes)
           _mm256_loadu_si256 ((const __m256i *)(samples + i * bytes)), n - i,
           bytes);
 #endif
-  for (; i < n; i++)
-    memcpy (row + i * step, samples + i * bytes, bytes);
+  for (row += i * step; i < n; i++, row += step)
+    memcpy (row, samples + i * bytes, bytes);
 }
 
 /* The residual of n output pixels from x on of row y, side by side: where it is
