@@ -92,7 +92,10 @@ def main():
     with torch.no_grad():
         expected = torch.cat([plain(pictures[i : i + 3][None]) for i in range(CHECKED)])
     np.savez(args.out / 'frames.npz', frames=frames, expected=expected.numpy())
-    about = {'width': width, 'height': height, 'scale': net.graph.scale, 'macs': net.graph.macs(), 'weights': what}
+    about = {
+        'width': width, 'height': height, 'scale': net.graph.scale, 'macs': net.graph.macs(), 'weights': what,
+        'input': str(args.input.resolve()) if args.input else None,
+    }
     (args.out / 'about.json').write_text(json.dumps(about))
 
 

@@ -60,11 +60,15 @@ class Worker:
 
 
 class Dssr:
-    """dssr-bench, run anew in each round; `flags` as in DSSR_CPU_FLAGS."""
+    """dssr-bench at so many times the size, run anew in each round; `flags` as in DSSR_CPU_FLAGS."""
 
-    def __init__(self, bench, model, size, threads, backend='auto', flags=None, frames=60):
+    def __init__(self, args, about, times, threads, backend='auto', flags=None, frames=60):
+        size = f"{times * about['width']}x{times * about['height']}"
         self.command = [
-            bench, '--model', model, '--size', size, '--threads', threads, '--backend', backend, '--frames', frames]
+            args.build / 'tools' / 'dssr-bench', '--model', args.folder / 'dssr.safetensors', '--size', size,
+            '--threads', threads, '--backend', backend, '--frames', frames]
+        if about['input']:
+            self.command += ['--input', about['input']]
         self.environment = dict(os.environ, **({'DSSR_CPU_FLAGS': flags} if flags else {}))
         self.threads, self.size, self.flags, self.answers = threads, size, flags, []
 
@@ -119,14 +123,13 @@ def progress(text):
 def compare(args, about):
     """Peers, dssr and oneDNN in turn; returns their results."""
     pixels = about['width'] * about['height'] * about['scale'] ** 2
-    model, bench = args.folder / 'dssr.safetensors', args.build / 'tools' / 'dssr-bench'
     size = f"{about['width']}x{about['height']}"
     workers, ours, onednn = [], [], []
     for threads in args.threads:
         for contender in CONTENDERS:
             progress(f'loading {" ".join(contender)}')
             workers.append(Worker(*contender, threads, args.folder))
-        ours.append(Dssr(bench, model, size, threads))
+        ours.append(Dssr(args, about, 1, threads))
         onednn.append(OneDnn(Path(sys.prefix) / 'onednn', size, threads))
     for i in range(args.rounds):
         progress(f'round {i + 1} of {args.rounds}: {size}')
@@ -144,12 +147,10 @@ def compare(args, about):
 
 def own(args, about):
     """dssr alone: four times the pixels, and each instruction set on one thread, with the scalar kernels."""
-    model, bench = args.folder / 'dssr.safetensors', args.build / 'tools' / 'dssr-bench'
-    size, double = (f"{n * about['width']}x{n * about['height']}" for n in (1, 2))
     most = max(args.threads)
-    runs = [Dssr(bench, model, size, most), Dssr(bench, model, double, most, frames=30)]
-    runs.append(Dssr(bench, model, size, 1, backend='scalar', frames=2))
-    runs += [Dssr(bench, model, size, 1, flags=flags, frames=20) for flags in args.flags]
+    runs = [Dssr(args, about, 1, most), Dssr(args, about, 2, most, frames=30)]
+    runs.append(Dssr(args, about, 1, 1, backend='scalar', frames=2))
+    runs += [Dssr(args, about, 1, 1, flags=flags, frames=20) for flags in args.flags]
     for i in range(args.rounds):
         progress(f'round {i + 1} of {args.rounds}: dssr alone')
         for run in runs:

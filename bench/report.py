@@ -31,10 +31,11 @@ def label(result):
 
 def machine(data, kernels):
     about = data['network']
+    content = Path(about['input']).name if about['input'] else 'noise that moves'
     return (f"{data['cpu']}; medians of {data['rounds']} rounds; load before: {data['load_before']:.2f}. "
             f"{about['width']}x{about['height']} to {about['width'] * about['scale']}x"
             f"{about['height'] * about['scale']}, {about['macs']:.0f} multiply-accumulates per output pixel. "
-            f"Weights: {about['weights']}.")
+            f"Weights: {about['weights']}. Content: {content}.")
 
 
 def peers(data, kernels):

@@ -137,6 +137,8 @@ decode (BenchContent *content, const char *input, int max, GError **error)
                        "! videoscale ! video/x-raw,format=I420,width=%d,"
                        "height=%d ! appsink name=sink sync=false max-buffers=2",
           content->format.width, content->format.height);
+  if (!gst_init_check (NULL, NULL, error))
+    return FALSE;
   g_autoptr (GstElement) pipeline = gst_parse_launch (launch, error);
   if (!pipeline)
     return FALSE;
