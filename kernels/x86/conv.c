@@ -7,11 +7,25 @@
  * row and end behind it.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "kernels/x86/conv_lists.h"
 #include "kernels/x86/conv_requantise.h"
-#ifdef DSSR_HAVE_DOT
+#if DSSR_REGISTERS == 32
 #include "kernels/x86/conv_dense.h"
+#include "kernels/x86/conv_masks.h"
+#define DENSE_METHOD dense_method
+#define SPARSE_METHOD masks_method
+#elif defined DSSR_HAVE_DOT
+#include "kernels/x86/conv_copies.h"
+#include "kernels/x86/conv_dense.h"
+#define DENSE_METHOD dense_method
+#define SPARSE_METHOD copies_method
+#else
+#include "kernels/x86/conv_lists.h"
+#define DENSE_METHOD quad_method
+#define SPARSE_METHOD single_method
 #endif
+
+/* Layers with fewer weights than this are faster in the sparse way. */
+enum { SPARSE_PERCENT = 80 };
 
 typedef struct {
   alignas (DSSR_ALIGNMENT) bool sparse; /* the weights' method */
@@ -36,19 +50,13 @@ is_sparse (const DssrConv *conv)
 
   for (size_t i = 0; i < n; i++)
     present += !is_zero (conv->weight + 4 * i);
-  return conv->stride == 1 && 100 * present < 60 * n;
+  return conv->stride == 1 && 100 * present < SPARSE_PERCENT * n;
 }
 
 static const Method *
 method (bool sparse)
 {
-  if (sparse)
-    return &sparse_method;
-#ifdef DSSR_HAVE_DOT
-  return &dense_method;
-#else
-  return &quad_method;
-#endif
+  return sparse ? &SPARSE_METHOD : &DENSE_METHOD;
 }
 
 size_t
@@ -108,74 +116,18 @@ DSSR_KERNEL (conv_pack) (const DssrConv *conv, void *packed)
   method (p->sparse)->pack (conv, (char *)packed + head_size (conv));
 }
 
-/* The rows that output row y needs of the input quads from in_quad on. */
-static void
-set_rows (Window *window, const DssrTensor *in, const DssrConv *conv,
-    int in_quad, int y)
-{
-  const int kernel = conv->kernel;
-  const int n = min_int (window_quads (conv), conv->in_quads - in_quad);
-
-  window->n_rows = 0;
-  for (int i = 0; i < n; i++, in_quad++) {
-    while (in_quad >= in->quads)
-      in_quad -= in++->quads;
-    for (int k = 0; k < kernel; k++) {
-      const int row = y * conv->stride + k - kernel / 2;
-      window->rows[window->n_rows++] =
-          tensor_row (in, in_quad, clamp (row, 0, in->height - 1));
-    }
-  }
-}
-
-/* Sums over more input quads than a window holds. */
-static void
-sum_windows (Sums sums, Window *window, const DssrTensor *in,
-    const DssrConv *conv, int q, int y, int vectors)
-{
-  const Packed *packed = conv->packed;
-  const void *weights = (const char *)packed + head_size (conv);
-
-  for (int i = 0; i < conv->in_quads; i += window_quads (conv)) {
-    set_rows (window, in, conv, i, y);
-    method (packed->sparse)
-        ->sum (sums, window, weights, conv, q, i,
-            i == 0 ? packed->channels + q : NULL, vectors);
-  }
-}
-
 void
 DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
     const DssrConv *conv, int y0, int y1)
 {
   const Packed *packed = conv->packed;
-  const Method *m = method (packed->sparse);
-  const void *weights = (const char *)packed + head_size (conv);
-  const Requantise finish = requantise_kernel (conv, packed->exact);
-  const int n_vectors = (out->width + LANES - 1) / LANES;
-  const int vector = LANES * (conv->wide ? 8 : 4);
-  const bool one_window = conv->in_quads <= window_quads (conv);
-  Window window;
-  Sums sums;
+  const Job job = {
+      .channels = packed->channels,
+      .weights = (const char *)packed + head_size (conv),
+      .requantise = requantise_kernel (conv, packed->exact),
+  };
 
-  for (int y = y0; y < y1; y++) {
-    set_rows (&window, in, conv, 0, y);
-    for (int v = 0, n; v < n_vectors; v += n) {
-      /* The tiles of a row are nearly as wide as each other. */
-      const int n_tiles = (n_vectors - v + m->vectors - 1) / m->vectors;
-      n = (n_vectors - v + n_tiles - 1) / n_tiles;
-      window.x = (ptrdiff_t)4 * conv->stride * LANES * v;
-      for (int q = 0; q < conv->out_quads; q += TILE_QUADS) {
-        if (one_window)
-          m->sum (sums, &window, weights, conv, q, 0, packed->channels + q, n);
-        else
-          sum_windows (sums, &window, in, conv, q, y, n);
-        finish ((uint8_t *)tensor_row (out, q, y) + v * vector, out->plane,
-            (const Vector (*)[TILE_VECTORS])sums, packed->channels + q,
-            min_int (TILE_QUADS, conv->out_quads - q), n, conv);
-      }
-    }
-  }
+  method (packed->sparse)->run (out, in, conv, &job, y0, y1);
   if (!conv->wide)
     fill_margins (out, y0, y1);
 }

@@ -3,9 +3,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "kernels/x86/conv_tile.h"
+#include "kernels/x86/conv_rows.h"
 
-enum { DENSE_VECTORS = 3 };
+enum {
+  DENSE_QUADS = DSSR_REGISTERS == 32 ? 2 : 1,
+  DENSE_VECTORS = 3,
+};
 
 /* Adds the window's products to the sums, or to `first` if it is not NULL.
  * Weights are in the order of use: [row][tap_x][channel][4]. */
@@ -13,7 +16,7 @@ DSSR_INLINE void
 dense (Sums sums, const Window *window, const int8_t *weights,
     const Channels *first, int kernel, int stride, int quads, int vectors)
 {
-  Vector s[TILE_CHANNELS][DENSE_VECTORS];
+  Vector s[4 * DENSE_QUADS][DENSE_VECTORS];
 
   DSSR_UNROLL
   for (int o = 0; o < 4 * quads; o++)
@@ -62,7 +65,7 @@ typedef void (*DenseKernel) (Sums sums, const Window *window,
   DENSE (kernel, stride, quads, 1)                                             \
   DENSE (kernel, stride, quads, 2)                                             \
   DENSE (kernel, stride, quads, 3)
-#define DENSE_QUADS(quads)                                                     \
+#define DENSE_SHAPES(quads)                                                    \
   DENSE_WIDTHS (1, 1, quads)                                                   \
   DENSE_WIDTHS (1, 2, quads)                                                   \
   DENSE_WIDTHS (3, 1, quads)                                                   \
@@ -82,15 +85,15 @@ typedef void (*DenseKernel) (Sums sums, const Window *window,
     }                                                                          \
   }
 
-DENSE_QUADS (1)
-#if DSSR_TILE_QUADS == 2
-DENSE_QUADS (2)
+DENSE_SHAPES (1)
+#if DSSR_REGISTERS == 32
+DENSE_SHAPES (2)
 #endif
 
 /* [quads - 1][kernel / 2][stride - 1][vectors - 1] */
-static const DenseKernel dense_kernels[TILE_QUADS][2][2][DENSE_VECTORS] = {
+static const DenseKernel dense_kernels[DENSE_QUADS][2][2][DENSE_VECTORS] = {
     DENSE_TABLE (1),
-#if DSSR_TILE_QUADS == 2
+#if DSSR_REGISTERS == 32
     DENSE_TABLE (2),
 #endif
 };
@@ -108,8 +111,8 @@ dense_pack (const DssrConv *conv, void *weights)
   const int taps = conv->kernel * conv->kernel;
   int8_t *dst = weights;
 
-  for (int q = 0; q < conv->out_quads; q += TILE_QUADS) {
-    const int n = 4 * min_int (TILE_QUADS, conv->out_quads - q);
+  for (int q = 0; q < conv->out_quads; q += DENSE_QUADS) {
+    const int n = 4 * min_int (DENSE_QUADS, conv->out_quads - q);
     for (int i = 0; i < conv->in_quads; i++)
       for (int tap = 0; tap < taps; tap++)
         for (int o = 4 * q; o < 4 * q + n; o++, dst += 4)
@@ -119,16 +122,21 @@ dense_pack (const DssrConv *conv, void *weights)
 
 static void
 dense_sum (Sums sums, const Window *window, const void *weights,
-    const DssrConv *conv, int out_quad, int in_quad, const Channels *first,
-    int vectors)
+    const DssrConv *conv, int out_quad, int quads, int in_quad,
+    const Channels *first, int vectors)
 {
   const int taps = conv->kernel * conv->kernel;
-  const int quads = min_int (TILE_QUADS, conv->out_quads - out_quad);
   const size_t skip = (size_t)out_quad * conv->in_quads + quads * in_quad;
 
   dense_kernels[quads - 1][conv->kernel / 2][conv->stride - 1][vectors - 1](
       sums, window, (const int8_t *)weights + 16 * taps * skip, first);
 }
 
-static const Method dense_method = {
-    DENSE_VECTORS, dense_size, dense_pack, dense_sum};
+static void
+dense_run (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv,
+    const Job *job, int y0, int y1)
+{
+  run_rows (out, in, conv, job, y0, y1, dense_sum, DENSE_QUADS, DENSE_VECTORS);
+}
+
+static const Method dense_method = {dense_size, dense_pack, dense_run};

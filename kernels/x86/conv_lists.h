@@ -1,15 +1,17 @@
-/* The tile of a convolution whose weights come in lists: of those that are not
- * zero, and, where there is no dot instruction, of those that can be multiplied
- * alike.
+/* Convolution where there is no dot instruction. Weights come in lists of those
+ * that are not zero and can be multiplied alike.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "kernels/x86/conv_tile.h"
+#include "kernels/x86/conv_rows.h"
 
-/* Without a dot instruction pairs of products are added in 16 bits, where the
- * weights are small enough for that to be exact; the smaller they are, the more
- * pairs. Others are multiplied as 16-bit values. */
+/* Pairs of products are added in 16 bits where the weights are small enough for
+ * that to be exact; the smaller they are, the more pairs. Others are multiplied
+ * as 16-bit values. */
+/* Vectors of a tile of one channel, and of four. */
+enum { SINGLE_VECTORS = 8, QUAD_VECTORS = 2 };
+
 enum { FOURS, TWOS, ONES, WORDS, N_KINDS };
 
 /* How many entries are added in 16 bits. */
@@ -32,19 +34,7 @@ typedef struct {
   int n[N_KINDS]; /* batches */
 } List;
 
-#ifdef DSSR_HAVE_DOT
-
-/* Adds the products of a batch of entries to the sums of a channel. */
-DSSR_INLINE Vector
-multiply_batch (Vector sum, const Vector *pixels, const int8_t *weights, int n)
-{
-  for (int i = 0; i < n; i++)
-    sum = dot (sum, pixels[i], splat (weights + 4 * i));
-  return sum;
-}
-
-#else
-
+/* Adds the products of a batch of entries to the sum of a channel. */
 DSSR_INLINE Vector
 multiply_batch (Vector sum, const Vector *pixels, const int8_t *weights, int n)
 {
@@ -65,8 +55,6 @@ multiply_words (Vector sum, Vector even, Vector odd, const int8_t *weights)
   return _mm256_add_epi32 (sum, _mm256_madd_epi16 (odd, splat (weights + 4)));
 }
 
-#endif
-
 DSSR_INLINE const uint8_t *
 entry_pixels (const Window *window, const Entry *entry)
 {
@@ -75,15 +63,14 @@ entry_pixels (const Window *window, const Entry *entry)
 
 /* Adds the window's products to the sums, or to `first` if it is not NULL. */
 DSSR_INLINE void
-add_list (Vector (*sums)[TILE_VECTORS], const Window *window, const List *list,
-    const Entry *entry, const int32_t *first, int stride, int channels,
-    int vectors)
+add_list (Sums sums, const Window *window, const List *list, const Entry *entry,
+    const int32_t *first, int stride, int channels, int vectors)
 {
   const int n =
       4 * list->n[FOURS] + 2 * list->n[TWOS] + list->n[ONES] + list->n[WORDS];
   const int8_t *weights = (const int8_t *)(entry + n);
   const int vector = stride * sizeof (Vector);
-  Vector s[4][TILE_VECTORS];
+  Vector s[4][SINGLE_VECTORS];
 
   DSSR_UNROLL
   for (int o = 0; o < channels; o++)
@@ -111,12 +98,9 @@ add_list (Vector (*sums)[TILE_VECTORS], const Window *window, const List *list,
     weights += 4 * size * channels;                                            \
   }
 
-#ifndef DSSR_HAVE_DOT
   BATCHES (FOURS, 4)
   BATCHES (TWOS, 2)
-#endif
   BATCHES (ONES, 1)
-#ifndef DSSR_HAVE_DOT
   for (int i = 0; i < list->n[WORDS]; i++) {
     const uint8_t *p = entry_pixels (window, entry++);
     DSSR_UNROLL
@@ -130,7 +114,6 @@ add_list (Vector (*sums)[TILE_VECTORS], const Window *window, const List *list,
     }
     weights += 8 * channels;
   }
-#endif
 #undef BATCHES
 
   DSSR_UNROLL
@@ -140,13 +123,13 @@ add_list (Vector (*sums)[TILE_VECTORS], const Window *window, const List *list,
     sums[o][v] = s[o][v];
 }
 
-typedef void (*ListKernel) (Vector (*sums)[TILE_VECTORS], const Window *window,
-    const List *list, const Entry *entry, const int32_t *first);
+typedef void (*ListKernel) (Sums sums, const Window *window, const List *list,
+    const Entry *entry, const int32_t *first);
 
 #define LISTS(stride, channels, vectors)                                       \
-  static void lists_##stride##_##channels##_##vectors (                        \
-      Vector (*sums)[TILE_VECTORS], const Window *window, const List *list,    \
-      const Entry *entry, const int32_t *first)                                \
+  static void lists_##stride##_##channels##_##vectors (Sums sums,              \
+      const Window *window, const List *list, const Entry *entry,              \
+      const int32_t *first)                                                    \
   {                                                                            \
     add_list (sums, window, list, entry, first, stride, channels, vectors);    \
   }
@@ -236,10 +219,6 @@ count_batches (List *list, const Tap *taps, int n)
   int i = 0;
 
   memset (list->n, 0, sizeof list->n);
-#ifdef DSSR_HAVE_DOT
-  list->n[ONES] = n;
-  (void)taps, (void)i;
-#else
   for (int kind = FOURS; kind < WORDS; kind++) {
     const int size = kind_batch[kind];
     for (; i + size <= n; i += size, list->n[kind]++) {
@@ -251,7 +230,6 @@ count_batches (List *list, const Tap *taps, int n)
     }
   }
   list->n[WORDS] = n - i;
-#endif
 }
 
 /* Writes a list's entries and weights; returns where they end. */
@@ -307,17 +285,16 @@ pack_lists (const DssrConv *conv, void *weights, int channels)
   }
 }
 
-/* The lists of single channels: of those weights that are not zero. */
-enum { SPARSE_VECTORS = 8 };
+/* The lists of single channels, for sparse layers. */
 
 static size_t
-sparse_size (const DssrConv *conv)
+single_size (const DssrConv *conv)
 {
   return size_of_lists (conv, 1);
 }
 
 static void
-sparse_pack (const DssrConv *conv, void *weights)
+single_pack (const DssrConv *conv, void *weights)
 {
   pack_lists (conv, weights, 1);
 }
@@ -332,30 +309,33 @@ LISTS (1, 1, 7)
 LISTS (1, 1, 8)
 
 static void
-sparse_sum (Sums sums, const Window *window, const void *weights,
-    const DssrConv *conv, int out_quad, int in_quad, const Channels *first,
-    int vectors)
+single_sum (Sums sums, const Window *window, const void *weights,
+    const DssrConv *conv, int out_quad, int quads, int in_quad,
+    const Channels *first, int vectors)
 {
   static const ListKernel kernels[] = {lists_1_1_1, lists_1_1_2, lists_1_1_3,
       lists_1_1_4, lists_1_1_5, lists_1_1_6, lists_1_1_7, lists_1_1_8};
-  const int n = 4 * min_int (TILE_QUADS, conv->out_quads - out_quad);
-  const int window_ = in_quad / window_quads (conv);
 
-  for (int o = 0; o < n; o++) {
-    const List *list =
-        (const List *)weights + (4 * out_quad + o) * n_windows (conv) + window_;
+  for (int o = 0; o < 4; o++) {
+    const List *list = (const List *)weights
+                       + (4 * out_quad + o) * n_windows (conv)
+                       + in_quad / window_quads (conv);
     kernels[vectors - 1](sums + o, window, list,
         (const Entry *)((const char *)weights + list->offset),
-        first ? &first[o / 4].bias[o % 4] : NULL);
+        first ? first->bias + o : NULL);
   }
 }
 
-static const Method sparse_method = {
-    SPARSE_VECTORS, sparse_size, sparse_pack, sparse_sum};
+static void
+single_run (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv,
+    const Job *job, int y0, int y1)
+{
+  run_rows (out, in, conv, job, y0, y1, single_sum, 1, SINGLE_VECTORS);
+}
 
-#ifndef DSSR_HAVE_DOT
-/* The lists of four channels: of all weights. */
-enum { QUAD_VECTORS = 2 };
+static const Method single_method = {single_size, single_pack, single_run};
+
+/* The lists of an output quad. */
 
 static size_t
 quad_size (const DssrConv *conv)
@@ -376,8 +356,8 @@ LISTS (2, 4, 2)
 
 static void
 quad_sum (Sums sums, const Window *window, const void *weights,
-    const DssrConv *conv, int out_quad, int in_quad, const Channels *first,
-    int vectors)
+    const DssrConv *conv, int out_quad, int quads, int in_quad,
+    const Channels *first, int vectors)
 {
   static const ListKernel kernels[2][QUAD_VECTORS] = {
       {lists_1_4_1, lists_1_4_2}, {lists_2_4_1, lists_2_4_2}};
@@ -389,6 +369,11 @@ quad_sum (Sums sums, const Window *window, const void *weights,
       first ? first->bias : NULL);
 }
 
-static const Method quad_method = {
-    QUAD_VECTORS, quad_size, quad_pack, quad_sum};
-#endif
+static void
+quad_run (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv,
+    const Job *job, int y0, int y1)
+{
+  run_rows (out, in, conv, job, y0, y1, quad_sum, 1, QUAD_VECTORS);
+}
+
+static const Method quad_method = {quad_size, quad_pack, quad_run};

@@ -19,9 +19,8 @@ activate (Vector t, Vector mult, Vector mult_neg, DssrActivation act)
 }
 
 DSSR_INLINE void
-requantise (uint8_t *dst, ptrdiff_t plane, const Sums sums,
-    const Channels *channels, int quads, int vectors, const DssrConv *conv,
-    DssrActivation act, bool wide)
+requantise (uint8_t *dst, ptrdiff_t plane, Sums sums, const Channels *channels,
+    int quads, int vectors, const DssrConv *conv, DssrActivation act, bool wide)
 {
   const Vector shift = V (set1_epi32) (conv->shift);
   const Vector zero = V (set1_epi16) (conv->zero);
@@ -64,7 +63,7 @@ requantise (uint8_t *dst, ptrdiff_t plane, const Sums sums,
 /* The same where no 16-bit value saturates, and shift is at most 16: one
  * instruction shifts and packs. */
 DSSR_INLINE void
-requantise_exact (uint8_t *dst, ptrdiff_t plane, const Sums sums,
+requantise_exact (uint8_t *dst, ptrdiff_t plane, Sums sums,
     const Channels *channels, int quads, int vectors, const DssrConv *conv,
     DssrActivation act, bool wide)
 {
@@ -111,11 +110,8 @@ requantise_exact (uint8_t *dst, ptrdiff_t plane, const Sums sums,
 }
 #endif
 
-typedef void (*Requantise) (uint8_t *dst, ptrdiff_t plane, const Sums sums,
-    const Channels *channels, int quads, int vectors, const DssrConv *conv);
-
 #define REQUANTISE(name, function, act, wide)                                  \
-  static void name (uint8_t *dst, ptrdiff_t plane, const Sums sums,            \
+  static void name (uint8_t *dst, ptrdiff_t plane, Sums sums,                  \
       const Channels *channels, int quads, int vectors, const DssrConv *conv)  \
   {                                                                            \
     function (dst, plane, sums, channels, quads, vectors, conv, act, wide);    \

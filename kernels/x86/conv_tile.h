@@ -12,19 +12,16 @@
 #ifdef __clang__
 #define DSSR_UNROLL _Pragma ("clang loop unroll(full)")
 #else
-#define DSSR_UNROLL _Pragma ("GCC unroll 8")
+#define DSSR_UNROLL _Pragma ("GCC unroll 16")
 #endif
 
 enum {
-  /* Output quads and vectors that a tile may have. */
-  TILE_QUADS = DSSR_TILE_QUADS,
-  TILE_CHANNELS = 4 * TILE_QUADS,
-  TILE_VECTORS = DSSR_TILE_VECTORS,
-  MAX_ROWS = 384, /* of the input quads that are summed over at once */
+  TILE_VECTORS = 10, /* of the widest tile */
+  MAX_ROWS = 384,    /* of the input quads that are summed over at once */
 };
 
-/* [output channel][vector]. */
-typedef Vector Sums[TILE_CHANNELS][TILE_VECTORS];
+/* [output channel][vector] of a tile. */
+typedef Vector (*Sums)[TILE_VECTORS];
 
 /* What the sums of an output quad begin with and what becomes of them. */
 typedef struct {
@@ -34,32 +31,40 @@ typedef struct {
   int16_t mult_pairs[4], mult_neg_pairs[4];
 } Channels;
 
-/* Rows of consecutive input quads, [quad][tap_y], and where in them the tile
- * begins. */
-typedef struct {
-  const uint8_t *rows[MAX_ROWS];
-  int n_rows;
-  ptrdiff_t x; /* bytes */
-} Window;
+/* Turns sums into the output's pixels. */
+typedef void (*Requantise) (uint8_t *dst, ptrdiff_t plane, Sums sums,
+    const Channels *channels, int quads, int vectors, const DssrConv *conv);
 
-/* Input quads that fill a window. */
-static inline int
-window_quads (const DssrConv *conv)
-{
-  return MAX_ROWS / conv->kernel;
-}
-
-/* A way to store weights and to sum over them. */
+/* What is the same for all tiles. */
 typedef struct {
-  int vectors; /* of the widest tile */
+  const Channels *channels; /* of each output quad */
+  const void *weights;      /* as the method has packed them */
+  Requantise requantise;
+} Job;
+
+/* A way to store weights and to convolve with them. */
+typedef struct {
   size_t (*size) (const DssrConv *conv);
   void (*pack) (const DssrConv *conv, void *weights);
-  /* Adds the products of the window, whose first input quad is in_quad, to
-   * the sums, or to `first` if it is not NULL: the channels of out_quad. */
-  void (*sum) (Sums sums, const Window *window, const void *weights,
-      const DssrConv *conv, int out_quad, int in_quad, const Channels *first,
-      int vectors);
+  void (*run) (const DssrTensor *out, const DssrTensor *in,
+      const DssrConv *conv, const Job *job, int y0, int y1);
 } Method;
+
+/* Vectors of the next tile, of those that are left of a row: tiles of at most
+ * `most` that are nearly as wide as each other. */
+static inline int
+tile_vectors (int left, int most)
+{
+  const int n_tiles = (left + most - 1) / most;
+  return (left + n_tiles - 1) / n_tiles;
+}
+
+static inline uint8_t *
+output_pixels (
+    const DssrTensor *out, const DssrConv *conv, int quad, int x, int y)
+{
+  return (uint8_t *)tensor_row (out, quad, y) + (conv->wide ? 8 : 4) * x;
+}
 
 /* A channel's weights for a tap of an input quad. */
 static inline const int8_t *

@@ -15,8 +15,7 @@
 #if defined __AVX512VNNI__
 
 typedef __m512i Vector;
-#define DSSR_TILE_QUADS 2
-#define DSSR_TILE_VECTORS 8
+#define DSSR_REGISTERS 32
 #define ZERO _mm512_setzero_si512 ()
 
 DSSR_INLINE Vector
@@ -80,8 +79,7 @@ store_parts (uint8_t *p, Vector a, Vector b)
 #else
 
 typedef __m256i Vector;
-#define DSSR_TILE_QUADS 1
-#define DSSR_TILE_VECTORS 8
+#define DSSR_REGISTERS 16
 #define ZERO _mm256_setzero_si256 ()
 
 DSSR_INLINE Vector
