@@ -59,6 +59,8 @@ static const Operation operation = {call, need,
 typedef struct {
   int in_quads, out_quads, width, height, kernel, stride;
   int bits;      /* of the weights */
+  int pair;      /* pairs of weights add up to this, or sometimes to one
+                    more, or to the negative of it; 0: to anything */
   int per_cent;  /* of weight quads that are there; DENSE: all, and no mask */
   int pixel_max; /* of the inputs */
   Fill weights, pixels;
@@ -77,15 +79,13 @@ static const int densities[] = {DENSE, 0, 10, 25, 50, 100};
 static Options
 random_options (void)
 {
-  static const int all_bits[] = {4, 6, 8};
-
   return (Options){.in_quads = random_int (1, 4),
       .out_quads = random_int (1, 4),
       .width = side (random_int (0, N_SIDES - 1)),
       .height = random_int (1, 6),
       .kernel = random_bit () ? 3 : 1,
       .stride = random_int (1, 2),
-      .bits = all_bits[random_int (0, 2)],
+      .bits = random_int (2, 8),
       .per_cent = densities[random_int (0, G_N_ELEMENTS (densities) - 1)],
       .pixel_max = random_int (0, 3) ? 255 : 15,
       .act = random_int (DSSR_ACT_NONE, DSSR_ACT_LEAKY),
@@ -120,33 +120,48 @@ fill_weights (gint8 *weight, guint8 *mask, int n_quads, const Options *options)
     for (int l = 0; l < 4; l++)
       weight[4 * i + l] =
           present ? random_value (options->weights, -most, most - 1) : 0;
+    for (int l = 0; l < 4 && present && options->pair; l += 2) {
+      const int pair = options->pair + (random_int (0, 7) == 0);
+      const int a = random_int (MAX (pair - 127, 0), MIN (pair, 127));
+      const int sign = random_int (0, 3) ? 1 : -1;
+      weight[4 * i + l] = sign * a;
+      weight[4 * i + l + 1] = sign * (pair - a);
+    }
     if (mask && present)
       mask[i >> 3] |= 1 << (i & 7);
   }
 }
 
-/* As large as the loader allows for these weights, or such that there is
- * something left to see after the shift, most often of sums around the usual.
- */
+/* Of several kinds: as large as the loader allows for these weights; such that
+ * the greatest or the least sum is around what 16 bits hold after the shift;
+ * such that there is something left to see after it, most often of sums around
+ * the usual. */
 static int
 random_bias (const gint8 *weight, int n, int shift, const Options *options)
 {
   const gint64 seen = (gint64)1 << MIN (15 + shift, 30);
-  gint64 sum = 0, mean = 0;
+  gint64 greatest = 0, least = 0;
 
   for (int i = 0; i < n; i++) {
-    sum += options->pixel_max * ABS (weight[i]);
-    mean += options->pixel_max * weight[i] / 2;
+    greatest += options->pixel_max * MAX (weight[i], 0);
+    least += options->pixel_max * MIN (weight[i], 0);
   }
-  const gint64 most = G_MAXINT32 - sum - rounding (shift);
+  const gint64 most = G_MAXINT32 - greatest + least - rounding (shift);
   g_assert_cmpint (most, >=, 0);
-  switch (random_int (0, 3)) {
+  switch (random_int (0, 7)) {
     case 0:
       return random_bit () ? most : -most;
     case 1:
+      return limit (
+          seen - rounding (shift) - greatest + random_int (-2, 1), -most, most);
+    case 2:
+      return limit (
+          -seen - rounding (shift) - least + random_int (-2, 1), -most, most);
+    case 3:
       return limit (random_int (-seen, seen - 1), -most, most);
     default:
-      return limit (random_int (-seen / 4, seen / 4) - mean, -most, most);
+      return limit (random_int (-seen / 4, seen / 4) - (greatest + least) / 2,
+          -most, most);
   }
 }
 
@@ -341,6 +356,46 @@ test_extremes (void)
   }
 }
 
+/* Sums as far from zero as they come. */
+static void
+test_greatest_sums (void)
+{
+  for (int i = 0; i < 2 * 7 * 4 * repetitions (); i++) {
+    Options options = random_options ();
+
+    options.bits = 2 + i / 2 % 7;
+    options.weights = i & 1 ? FILL_LEAST : FILL_GREATEST;
+    options.pixels = FILL_GREATEST;
+    options.per_cent = random_bit () ? DENSE : 50;
+    options.shift = random_int (0, 16);
+    options.width = random_int (1, 20);
+    check_conv (&options);
+  }
+}
+
+/* Pairs of products, and sums of two and of four of them, that are around what
+ * 16 bits hold. */
+static void
+test_pairs (void)
+{
+  static const int limits[] = {32, 64, 128};
+
+  for (int i = 0; i < 3 * 5 * 4 * repetitions (); i++) {
+    Options options = random_options ();
+
+    options.pair = limits[i % 3] + i / 3 % 5 - 1;
+    options.bits = 8;
+    options.pixels = random_bit () ? FILL_GREATEST : FILL_EXTREMES;
+    options.pixel_max = 255;
+    options.per_cent = random_bit () ? DENSE : 50;
+    options.in_quads = random_int (1, 2);
+    options.wide = TRUE;
+    options.shift = random_int (1, 5);
+    options.width = random_int (1, 20);
+    check_conv (&options);
+  }
+}
+
 /* Each shift with each activation and each kind of output. */
 static void
 test_requantisation (void)
@@ -429,6 +484,8 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/conv/largest", test_largest);
   g_test_add_func ("/kernels/conv/densities", test_densities);
   g_test_add_func ("/kernels/conv/extremes", test_extremes);
+  g_test_add_func ("/kernels/conv/greatest-sums", test_greatest_sums);
+  g_test_add_func ("/kernels/conv/pairs", test_pairs);
   g_test_add_func ("/kernels/conv/requantisation", test_requantisation);
   return g_test_run ();
 }
