@@ -31,8 +31,7 @@ DssrProgress *
 dssr_progress_new (int threads, int n_ops)
 {
   DssrProgress *progress = g_new0 (DssrProgress, 1);
-  /* While a step runs, the one after it may wait for the one before it. */
-  progress->n_counters = threads + 1;
+  progress->n_counters = threads;
   progress->counters = g_aligned_alloc0 (
       (gsize)progress->n_counters, sizeof (Counter), sizeof (Counter));
   progress->n_ops = n_ops;

@@ -344,6 +344,11 @@ check_program (const DssrPlan *plan, DssrProgramKind kind)
     features[i] = dssr_program_ends (plan, kind, i - 1, ends[i]);
   }
   const Run run = {plan, kind, ends};
+  int first = 0; /* rows of the first step */
+  for (int i = 0; i < program->n_nodes; i++)
+    first += ends[1][i];
+  if (program->step_rows == 1)
+    g_assert_cmpint (first, >, 0);
   for (int step = 0; step < n; step++)
     check_step (&run, step, features[step + 1]);
   for (int i = 0; i < program->n_nodes; i++) {
