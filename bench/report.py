@@ -85,6 +85,13 @@ def fastest_kernel(kernels, name):
     return min(r['ns_per_pixel'] for r in kernels['kernels'] if r['kernel'] == name)
 
 
+def over_generic(kernels, name):
+    """Times as fast as the kernel without templates, of the largest instruction set that has one; None: none has."""
+    times = {r['variant']: r['ns_per_pixel'] for r in kernels['kernels'] if r['kernel'] == name}
+    pairs = [times[f'{v}, generic'] / times[v] for v in times if f'{v}, generic' in times]
+    return pairs[-1] if pairs else None
+
+
 def bars(data, kernels):
     """What the project asked of this machine, and what it got."""
     two = [r for r in data['peers'] if r['threads'] == 2]
@@ -97,6 +104,7 @@ def bars(data, kernels):
     small, large = data['own'][0], data['own'][1]
     scalar, best = at(data['own'], backend='scalar'), data['own'][-1]
     dense, sparse = (fastest_kernel(kernels, f'conv 3x3 16 to 16{s}') for s in ('', ', 25 % of quads'))
+    generic = over_generic(kernels, 'conv 3x3 16 to 16')
     rows = [
         ["GMAC/s, two threads, as a share of oneDNN's convolution 16 to 16", '>= 0.5', f"{ours['gmacs'] / same:.2f}"],
         ["the same, of oneDNN's fastest convolution here", '', f"{ours['gmacs'] / rate['best']:.2f}"],
@@ -108,6 +116,7 @@ def bars(data, kernels):
         ['bytes to and from DRAM, fused over unfused (dssr-model plan)', '<= 0.33', f"{data['dram']:.2f}"],
         [f"peak memory, {large['size']}, MB", '< 160', f"{large['peak_rss_mb']:.0f}"],
         ['two threads over one', '>= 1.85', f"{one['ms'] / ours['ms']:.2f}"],
+        ['templates over the generic kernel, convolution 16 to 16', '>= 1.7', f'{generic:.2f}' if generic else 'none'],
         ['convolution at 25 % density over dense', '>= 2.5', f'{dense / sparse:.2f}'],
         ['whole model over scalar kernels, one thread', '>= 4.2', f"{scalar['ms'] / best['ms']:.1f}"],
     ]

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#define MAX_TABLES 16
+#define MAX_TABLES 64
 
 /* A run of a kernel takes at least this long. */
 #define MIN_SECONDS 0.0005
