@@ -5,10 +5,11 @@
 
 #include <string.h>
 
-/* What the tensors of a step may take so that a core's second cache, of 1 to 2
- * MiB, still has the rows of the step before: those that threads do not share
- * lie in each other's place, so that this is more than what is in use. */
-#define STEP_BYTES (2400 << 10)
+/* What a step may make: with the rows of the step before it, and with local
+ * rows in each other's place, this stays in a core's second cache. Higher steps
+ * than MAX_STEP_ROWS gain nothing. */
+#define STEP_BYTES (1200 << 10)
+#define MAX_STEP_ROWS 16
 
 /* Steps are whole rows of the levels up to this one. */
 #define WHOLE_LEVEL 2
@@ -156,7 +157,7 @@ choose_step (const DssrPlan *plan, const DssrProgram *program)
   int rows = 1 << MIN (top, WHOLE_LEVEL);
   /* The steps that follow each other on a thread, so that none is idle for long
    * at the end. */
-  while (2 * rows * bytes <= STEP_BYTES
+  while (2 * rows <= MAX_STEP_ROWS && 2 * rows * bytes <= STEP_BYTES
          && 2 * rows * 4 * plan->threads <= program->rows)
     rows *= 2;
   return rows;

@@ -93,13 +93,16 @@ dssr_progress_is (DssrProgress *progress, int step, int n_ops)
 void
 dssr_progress_wait (DssrProgress *progress, int step, int n_ops)
 {
+  atomic_llong *counter = get_counter (progress, step);
+  long long count = get_count (progress, step, n_ops);
+
   for (int i = 0; i < LOOKS; i++) {
-    if (dssr_progress_is (progress, step, n_ops))
+    if (atomic_load (counter) >= count)
       return;
   }
   pthread_mutex_lock (&progress->lock);
   atomic_fetch_add (&progress->sleepers, 1);
-  while (!dssr_progress_is (progress, step, n_ops))
+  while (atomic_load (counter) < count)
     pthread_cond_wait (&progress->cond, &progress->lock);
   atomic_fetch_sub (&progress->sleepers, 1);
   pthread_mutex_unlock (&progress->lock);
