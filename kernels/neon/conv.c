@@ -42,8 +42,8 @@
 #define QUADS 2
 #include "kernels/neon/conv_tmpl.c"
 
-typedef void (*Multiply) (Sums sums, const uint8_t *window, const void *weights,
-    const int32_t *bias, int n_quads, int n);
+typedef void (*Multiply) (Sums sums, const uint8_t *window, int quad_bytes,
+    const void *weights, const int32_t *bias, int n_quads, int n);
 
 /* By kernel, stride and output quads. */
 static const Multiply multiply[2][2][2] = {
@@ -61,6 +61,7 @@ typedef struct {
                        output channel's entries begin; 0: the weights are dense */
   uint32_t weights; /* Entry[], or the tiles' weights one after the other */
   uint32_t size;
+  int block_rows, quad_bytes, chunk_quads; /* as in conv.h */
 } Packed;
 
 /* From this share of the quads on, zeros cost less than a list. */
@@ -85,7 +86,10 @@ plan (const DssrConv *conv)
   const size_t channels = 4 * (size_t)conv->out_quads;
   const size_t quads = channels * conv->kernel * conv->kernel * conv->in_quads;
   size_t present = 0;
-  Packed p = {.bias = DSSR_ALIGNMENT};
+  Packed p = {.bias = DSSR_ALIGNMENT,
+      .block_rows = block_rows (conv),
+      .quad_bytes = PIXEL_BYTES * quad_pixels (conv),
+      .chunk_quads = chunk_quads (conv)};
 
   p.mult = p.bias + 4 * channels;
   p.other = p.mult + 2 * channels;
@@ -146,6 +150,7 @@ pack_sparse (const DssrConv *conv, uint32_t *starts, Entry *entry)
   const int kernel = conv->kernel, taps = kernel * kernel;
   const int quads = chunk_quads (conv);
   const int row = PIXEL_BYTES * row_pixels (conv);
+  const int quad = PIXEL_BYTES * quad_pixels (conv);
   const Entry *first = entry;
 
   for (int q0 = 0; q0 < conv->in_quads; q0 += quads) {
@@ -158,7 +163,7 @@ pack_sparse (const DssrConv *conv, uint32_t *starts, Entry *entry)
         if (!is_present (conv, (weight - conv->weight) / 4))
           continue;
         entry->place =
-            (q * kernel + tap / kernel) * row + tap_place (conv, tap % kernel);
+            q * quad + tap / kernel * row + tap_place (conv, tap % kernel);
         for (int l = 0; l < 4; l++)
           entry->weight[l] = weight[l];
         entry++;
@@ -196,26 +201,29 @@ DSSR_KERNEL (conv_pack) (const DssrConv *conv, void *packed)
     pack_dense (conv, base + p.weights);
 }
 
-/* The rows of input quads q0 to q0 + n_quads - 1 that n pixels of output row y
- * need. */
+/* What n_rows output rows from y on, n pixels from column x0 on, need of input
+ * quads q0 to q0 + n_quads - 1. */
 static void
 load_window (uint8_t *dst, const DssrTensor *in, const DssrConv *conv, int q0,
-    int n_quads, int x0, int n, int y)
+    int n_quads, int x0, int n, int y, int n_rows)
 {
-  const int kernel = conv->kernel, stride = conv->stride;
-  const int row = row_pixels (conv), half = kernel / 2;
+  const int stride = conv->stride, half = conv->kernel / 2;
+  const int row = row_pixels (conv);
+  const int quad = ((const Packed *)conv->packed)->quad_bytes;
+  const int rows = window_rows (conv, n_rows);
 
-  for (int i = 0; i < n_quads; i++, q0++) {
+  for (int i = 0; i < n_quads; i++, q0++, dst += quad) {
     while (q0 >= in->quads)
       q0 -= in++->quads;
-    for (int k = 0; k < kernel; k++, dst += row * PIXEL_BYTES) {
+    for (int k = 0; k < rows; k++) {
       const int sy = clamp (y * stride + k - half, 0, in->height - 1);
       const uint8_t *src =
           (const uint8_t *)tensor_row (in, q0, sy) + 4 * (stride * x0 - half);
+      uint8_t *d = dst + k * row * PIXEL_BYTES;
       if (stride == 1)
-        load_row (dst, src, n + 2 * half, row);
+        load_row (d, src, n + 2 * half, row);
       else
-        load_row_2 (dst, src, n + half, row);
+        load_row_2 (d, src, n + half, row);
     }
   }
 }
@@ -255,65 +263,108 @@ multiply_tile (Sums sums, const uint8_t *window, const DssrConv *conv, int o,
   } else {
     const size_t quad = conv->kernel * conv->kernel * TAP_BYTES;
     const char *weights = base + p->weights + quad * conv->in_quads * o
-                          + quad * n_channels * chunk_quads (conv) * chunk;
+                          + quad * n_channels * p->chunk_quads * chunk;
     multiply[conv->kernel / 2][conv->stride - 1][n_channels / 4 - 1](
-        sums, window, weights, bias, n_quads, n);
+        sums, window, p->quad_bytes, weights, bias, n_quads, n);
   }
 }
 
-/* Requantises output quad q: n pixels from column x0 on, rounded up to 8. */
+/* The factors of an output quad, and what all have in common. */
+typedef struct {
+  int16x4_t mult, other;
+  int32x4_t shift;
+  int16x8_t zero;
+  uint8x16_t max;
+} Factors;
+
+/* One channel of eight pixels before the zero point. */
+#define SCALE(f, sums, o)                                                      \
+  vmaxq_s16 (vqrdmulhq_lane_s16 (shift_sums ((sums)[o], f), (f)->mult, o),     \
+      vqrdmulhq_lane_s16 (shift_sums ((sums)[o], f), (f)->other, o))
+
+INLINE int16x8_t
+shift_sums (const int32_t *sums, const Factors *f)
+{
+  return vqmovn_high_s32 (vqmovn_s32 (vshlq_s32 (vld1q_s32 (sums), f->shift)),
+      vshlq_s32 (vld1q_s32 (sums + 4), f->shift));
+}
+
+INLINE int16x8x4_t
+scale (const int32_t *sums, const Factors *f)
+{
+  const int32_t (*s)[PIXELS] = (const int32_t (*)[PIXELS])sums;
+  return (int16x8x4_t){
+      {SCALE (f, s, 0), SCALE (f, s, 1), SCALE (f, s, 2), SCALE (f, s, 3)}};
+}
+
+INLINE uint8x16_t
+narrow (int16x8_t a, int16x8_t b, const Factors *f)
+{
+  return vminq_u8 (vqmovun_high_s16 (vqmovun_s16 (vqaddq_s16 (a, f->zero)),
+                       vqaddq_s16 (b, f->zero)),
+      f->max);
+}
+
+/* Requantises an output quad: n pixels, rounded up to 16, from dst on. */
 static void
-requantise (const DssrTensor *out, const DssrConv *conv,
-    const int32_t (*sums)[PIXELS], int q, int x0, int n, int y)
+requantise (void *dst, const int32_t (*sums)[PIXELS], const DssrConv *conv,
+    int quad, int n)
 {
   const char *base = conv->packed;
   const Packed *p = conv->packed;
-  const int16_t *mult = (const int16_t *)(base + p->mult) + 4 * q;
-  const int16_t *other = (const int16_t *)(base + p->other) + 4 * q;
-  const int32x4_t shift = vdupq_n_s32 (-conv->shift);
-  const int16x8_t zero = vdupq_n_s16 (conv->zero);
-  const uint8x8_t max = vdup_n_u8 (conv->max);
-  char *row = tensor_row (out, q, y);
+  const Factors f = {
+      .mult = vld1_s16 ((const int16_t *)(base + p->mult) + 4 * quad),
+      .other = vld1_s16 ((const int16_t *)(base + p->other) + 4 * quad),
+      .shift = vdupq_n_s32 (-conv->shift),
+      .zero = vdupq_n_s16 (conv->zero),
+      .max = vdupq_n_u8 (conv->max),
+  };
 
-  for (int x = 0; x < n; x += 8) {
-    int16x8x4_t wide;
-    uint8x8x4_t narrow;
-    for (int o = 0; o < 4; o++) {
-      const int32_t *s = &sums[o][x];
-      const int16x8_t t =
-          vqmovn_high_s32 (vqmovn_s32 (vshlq_s32 (vld1q_s32 (s), shift)),
-              vshlq_s32 (vld1q_s32 (s + 4), shift));
-      wide.val[o] = vmaxq_s16 (
-          vqrdmulhq_n_s16 (t, mult[o]), vqrdmulhq_n_s16 (t, other[o]));
-      narrow.val[o] =
-          vmin_u8 (vqmovun_s16 (vqaddq_s16 (wide.val[o], zero)), max);
-    }
-    if (conv->wide)
-      vst4q_s16 ((int16_t *)row + 4 * (x0 + x), wide);
-    else
-      vst4_u8 ((uint8_t *)row + 4 * (x0 + x), narrow);
+  if (conv->wide) {
+    for (int x = 0; x < n; x += 8)
+      vst4q_s16 ((int16_t *)dst + 4 * x, scale (&sums[0][x], &f));
+    return;
+  }
+  for (int x = 0; x < n; x += 16) {
+    const int16x8x4_t a = scale (&sums[0][x], &f);
+    const int16x8x4_t b = scale (&sums[0][x + 8], &f);
+    uint8x16x4_t q;
+    for (int o = 0; o < 4; o++)
+      q.val[o] = narrow (a.val[o], b.val[o], &f);
+    vst4q_u8 ((uint8_t *)dst + 4 * x, q);
   }
 }
 
-/* n pixels of row y from column x0 on. */
+/* n pixels, a multiple of 8, of rows y to y + n_rows - 1 from column x0 on. */
 static void
 conv_block (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv,
-    int x0, int n, int y)
+    int x0, int n, int y, int n_rows)
 {
-  const int quads = chunk_quads (conv), channels = 4 * conv->out_quads;
+  const int quads = ((const Packed *)conv->packed)->chunk_quads;
+  const int channels = 4 * conv->out_quads;
+  const int row = PIXEL_BYTES * conv->stride * row_pixels (conv);
+  const bool whole = quads >= conv->in_quads;
   uint8_t window[BUFFER_PIXELS * PIXEL_BYTES];
   Sums sums;
 
-  for (int o = 0; o < channels; o += CHANNELS) {
-    const int n_channels = min_int (channels - o, CHANNELS);
-    for (int q = 0; q < conv->in_quads; q += quads) {
-      const int n_quads = min_int (conv->in_quads - q, quads);
-      if (o == 0 || quads < conv->in_quads)
-        load_window (window, in, conv, q, n_quads, x0, n, y);
-      multiply_tile (sums, window, conv, o, n_channels, q / quads, n_quads, n);
+  if (whole)
+    load_window (window, in, conv, 0, conv->in_quads, x0, n, y, n_rows);
+  for (int k = 0; k < n_rows; k++) {
+    for (int o = 0; o < channels; o += CHANNELS) {
+      const int n_channels = min_int (channels - o, CHANNELS);
+      for (int q = 0; q < conv->in_quads; q += quads) {
+        const int n_quads = min_int (conv->in_quads - q, quads);
+        if (!whole)
+          load_window (window, in, conv, q, n_quads, x0, n, y, 1);
+        multiply_tile (
+            sums, window + k * row, conv, o, n_channels, q / quads, n_quads, n);
+      }
+      for (int i = 0; i < n_channels; i += 4) {
+        const int quad = (o + i) / 4;
+        char *dst = tensor_row (out, quad, y + k);
+        requantise (dst + (conv->wide ? 8 : 4) * x0, sums + i, conv, quad, n);
+      }
     }
-    for (int i = 0; i < n_channels; i += 4)
-      requantise (out, conv, sums + i, (o + i) / 4, x0, n, y);
   }
 }
 
@@ -321,10 +372,13 @@ void
 DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
     const DssrConv *conv, int y0, int y1)
 {
-  for (int y = y0; y < y1; y++)
+  const int rows = ((const Packed *)conv->packed)->block_rows;
+
+  for (int y = y0; y < y1; y += rows)
     for (int x0 = 0; x0 < out->width; x0 += PIXELS)
-      conv_block (
-          out, in, conv, x0, min_int ((out->width - x0 + 7) & -8, PIXELS), y);
+      conv_block (out, in, conv, x0,
+          min_int ((out->width - x0 + 7) & -8, PIXELS), y,
+          min_int (y1 - y, rows));
   if (!conv->wide)
     fill_margins (out, y0, y1);
 }

@@ -13,7 +13,8 @@
 #define INLINE static inline __attribute__ ((always_inline))
 
 enum {
-  PIXELS = 32,          /* output pixels of a block */
+  PIXELS = 32,          /* output columns of a block */
+  MAX_ROWS = 4,         /* output rows */
   CHANNELS = 8,         /* output channels of a tile */
   COLUMNS = 40,         /* of a block's window, rounded up */
   BUFFER_PIXELS = 4096, /* of the rows that are worked on together */
@@ -22,18 +23,43 @@ enum {
 /* The sums of a tile, output channel by output channel. */
 typedef int32_t Sums[CHANNELS][PIXELS];
 
-/* The rows of a block in the buffer: row k of quad q is row q * kernel + k. At
- * stride 2 a row holds every second column, and those between from COLUMNS on.
- */
+/* The length of a window's row. At stride 2 it holds every second column, and
+ * those between from COLUMNS on. */
 static inline int
 row_pixels (const DssrConv *conv)
 {
   return conv->stride * COLUMNS;
 }
 
-/* Quads whose rows fit into the buffer. */
+static inline int
+window_rows (const DssrConv *conv, int block_rows)
+{
+  return conv->stride * (block_rows - 1) + conv->kernel;
+}
+
+/* Output rows of a block: more than one where they share rows of the window, if
+ * all input quads fit into the buffer. */
+static inline int
+block_rows (const DssrConv *conv)
+{
+  int rows = conv->kernel == 1 ? 1 : MAX_ROWS;
+  while (rows > 1
+         && conv->in_quads * window_rows (conv, rows) * row_pixels (conv)
+                > BUFFER_PIXELS)
+    rows /= 2;
+  return rows;
+}
+
+/* The buffer's pixels of an input quad. */
+static inline int
+quad_pixels (const DssrConv *conv)
+{
+  return window_rows (conv, block_rows (conv)) * row_pixels (conv);
+}
+
+/* Input quads that fit into the buffer. */
 static inline int
 chunk_quads (const DssrConv *conv)
 {
-  return BUFFER_PIXELS / (conv->kernel * row_pixels (conv));
+  return BUFFER_PIXELS / quad_pixels (conv);
 }

@@ -42,12 +42,15 @@ store_pixels (uint8_t *dst, uint32x4_t pixels)
       dst, veorq_u8 (vreinterpretq_u8_u32 (pixels), vdupq_n_u8 (PIXEL_ZERO)));
 }
 
-/* Pixels from src on: n of them and up to three more. */
+/* Pixels from src on: n of them and up to seven more. */
 static void
 load_row (uint8_t *dst, const uint8_t *src, int n, int row)
 {
-  for (int x = 0; x < n; x += 4)
-    store_pixels (dst + 4 * x, vld1q_u32 ((const uint32_t *)(src + 4 * x)));
+  for (int x = 0; x < n; x += 8, src += 32, dst += 32) {
+    const uint8x16_t a = vld1q_u8 (src), b = vld1q_u8 (src + 16);
+    store_pixels (dst, vreinterpretq_u32_u8 (a));
+    store_pixels (dst + 16, vreinterpretq_u32_u8 (b));
+  }
 }
 
 /* Every second pixel from src on, and those between from COLUMNS on. */

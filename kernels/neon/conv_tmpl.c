@@ -7,7 +7,7 @@
 #define JOIN(k, s, q) JOIN_ (k, s, q)
 
 static void
-JOIN (KERNEL, STRIDE, QUADS) (Sums sums, const uint8_t *window,
+JOIN (KERNEL, STRIDE, QUADS) (Sums sums, const uint8_t *window, int quad_bytes,
     const void *weights, const int32_t *bias, int n_quads, int n)
 {
   enum {
@@ -26,16 +26,25 @@ JOIN (KERNEL, STRIDE, QUADS) (Sums sums, const uint8_t *window,
         sum[o * VECTORS + v] =
             bias ? vdupq_n_s32 (bias[o]) : vld1q_s32 (&sums[o][x + 4 * v]);
 
-    for (int i = 0; i < n_quads * KERNEL; i++) {
-      multiply_tap (sum, pixels, w, ROW, TILE, VECTORS);
-#if KERNEL == 3
-      multiply_tap (sum, pixels + COLUMN_BYTES * (STRIDE == 1 ? 1 : COLUMNS),
-          w + TILE * TAP_BYTES, ROW, TILE, VECTORS);
-      multiply_tap (sum, pixels + COLUMN_BYTES * (STRIDE == 1 ? 2 : 1),
-          w + 2 * TILE * TAP_BYTES, ROW, TILE, VECTORS);
+#if KERNEL == 1
+#pragma GCC unroll 4
 #endif
-      pixels += ROW * PIXEL_BYTES;
-      w += KERNEL * TILE * TAP_BYTES;
+    for (int q = 0; q < n_quads; q++) {
+#if KERNEL == 1
+      multiply_tap (sum, pixels, w, ROW, TILE, VECTORS);
+#else
+      for (int k = 0; k < 3; k++) {
+        const uint8_t *p = pixels + k * ROW * PIXEL_BYTES;
+        const char *row_weights = w + 3 * k * TILE * TAP_BYTES;
+        multiply_tap (sum, p, row_weights, ROW, TILE, VECTORS);
+        multiply_tap (sum, p + COLUMN_BYTES * (STRIDE == 1 ? 1 : COLUMNS),
+            row_weights + TILE * TAP_BYTES, ROW, TILE, VECTORS);
+        multiply_tap (sum, p + COLUMN_BYTES * (STRIDE == 1 ? 2 : 1),
+            row_weights + 2 * TILE * TAP_BYTES, ROW, TILE, VECTORS);
+      }
+#endif
+      pixels += quad_bytes;
+      w += KERNEL * KERNEL * TILE * TAP_BYTES;
     }
 
     for (int o = 0; o < TILE; o++)
