@@ -25,12 +25,12 @@ typedef struct {
 
 #ifdef __ARM_FEATURE_MATMUL_INT8
 typedef uint8x16_t Pixels;
-#define LOAD_PIXELS(p) vld1q_u8 (p)
+#define AS_PIXELS(v) (v)
 #define DOT_LANE vusdotq_laneq_s32
 #define DOT vusdotq_s32
 #else
 typedef int8x16_t Pixels;
-#define LOAD_PIXELS(p) vreinterpretq_s8_u8 (vld1q_u8 (p))
+#define AS_PIXELS vreinterpretq_s8_u8
 #define DOT_LANE vdotq_laneq_s32
 #define DOT vdotq_s32
 #endif
@@ -81,7 +81,7 @@ multiply_tap (int32x4_t *sum, const uint8_t *pixels, const void *weight,
   Pixels p[4];
 
   for (int v = 0; v < n_vectors; v++)
-    p[v] = LOAD_PIXELS (pixels + 16 * v);
+    p[v] = AS_PIXELS (vld1q_u8 (pixels + 16 * v));
   for (int o = 0; o < n_channels; o += 4, sum += 4 * n_vectors) {
     const int8x16_t w = vld1q_s8 ((const int8_t *)weight + 4 * o);
     int32x4_t *s = sum;
@@ -103,6 +103,9 @@ multiply_entry (
   const int8x16_t w =
       vreinterpretq_s8_s32 (vld1q_dup_s32 ((const int32_t *)entry->weight));
 
-  for (int v = 0; v < PIXELS / 4; v++)
-    sum[v] = DOT (sum[v], LOAD_PIXELS (pixels + 16 * v), w);
+  for (int v = 0; v < PIXELS / 4; v += 4) {
+    const uint8x16x4_t p = vld1q_u8_x4 (pixels + 16 * v);
+    for (int i = 0; i < 4; i++)
+      sum[v + i] = DOT (sum[v + i], AS_PIXELS (p.val[i]), w);
+  }
 }

@@ -124,11 +124,12 @@ filter_rows (void *line, const Row *row, const DssrSamples *out, int scale,
     } else {
       for (int k = 0; k < scale; k++)
         v[k] = vshlq_u16 (vminq_u16 (v[k], max), shift);
+      const uint16x8x2_t two = {{v[0], v[1]}};
+      const uint16x8x4_t four = {{v[0], v[1], v[2], v[3]}};
       if (scale == 2)
-        vst2q_u16 ((uint16_t *)line + 2 * x, (uint16x8x2_t){{v[0], v[1]}});
+        vst2q_u16 ((uint16_t *)line + 2 * x, two);
       else
-        vst4q_u16 (
-            (uint16_t *)line + 4 * x, (uint16x8x4_t){{v[0], v[1], v[2], v[3]}});
+        vst4q_u16 ((uint16_t *)line + 4 * x, four);
     }
   }
 }
