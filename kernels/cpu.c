@@ -114,6 +114,16 @@ dssr_kernels_init (DssrKernels *table, DssrCpuFlags flags)
 #endif
 }
 
+bool
+dssr_kernels_set_generic (DssrKernels *table)
+{
+#ifdef DSSR_HAVE_X86
+  return dssr_kernels_set_generic_x86 (table);
+#else
+  return false;
+#endif
+}
+
 static DssrKernels cpu_table;
 
 static void

@@ -31,7 +31,14 @@ DssrCpuFlags dssr_cpu_flags (void);
 /* The fastest table for a CPU that has `flags`, which this one must. */
 void dssr_kernels_init (DssrKernels *table, DssrCpuFlags flags);
 
+/* Replaces a table's convolution by the one of the same instruction set that
+ * has run-time loops in place of templates, for comparison; false: there is
+ * none.
+ */
+bool dssr_kernels_set_generic (DssrKernels *table);
+
 /* The overrides of an architecture: later instruction sets over earlier ones.
  */
 void dssr_kernels_init_x86 (DssrKernels *table, DssrCpuFlags flags);
 void dssr_kernels_init_neon (DssrKernels *table, DssrCpuFlags flags);
+bool dssr_kernels_set_generic_x86 (DssrKernels *table);

@@ -63,6 +63,19 @@ find_tables (Bench *bench)
       if (set & name->flag)
         table->name = name->name;
   }
+
+  for (int i = 0, n = bench->n_tables; i < n; i++) {
+    static const char *const generic[][2] = {
+        {"avxvnni", "avxvnni, generic"}, {"avx512vnni", "avx512vnni, generic"}};
+    Table table = bench->tables[i];
+    if (bench->n_tables == MAX_TABLES
+        || !dssr_kernels_set_generic (&table.kernels))
+      continue;
+    for (guint k = 0; k < G_N_ELEMENTS (generic); k++)
+      if (g_str_equal (table.name, generic[k][0]))
+        table.name = generic[k][1];
+    bench->tables[bench->n_tables++] = table;
+  }
 }
 
 static int
@@ -137,7 +150,7 @@ static void
 report (
     JsonBuilder *json, const BenchShape *shape, const Row *row, gboolean first)
 {
-  g_print ("%-34s %-11s %9.3f", first ? shape->name : "", row->name, row->ns);
+  g_print ("%-34s %-19s %9.3f", first ? shape->name : "", row->name, row->ns);
   if (row->gmacs > 0)
     g_print (" %8.1f", row->gmacs);
   else
@@ -214,7 +227,7 @@ bench_kernels (const BenchOptions *options)
   bench_add_number (json, "height", bench.height);
   bench_all_peaks (&bench, json);
   g_print ("\nA pixel is one of a picture of %dx%d before it is enlarged.\n\n"
-           "%-34s %-11s %9s %8s %8s %8s\n",
+           "%-34s %-19s %9s %8s %8s %8s\n",
       bench.width, bench.height, "kernel", "variant", "ns/pixel", "GMAC/s",
       "x scalar", "of peak");
   json_builder_set_member_name (json, "kernels");

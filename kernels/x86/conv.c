@@ -7,6 +7,7 @@
  * row and end behind it.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/x86/conv_generic.h"
 #include "kernels/x86/conv_requantise.h"
 #if DSSR_REGISTERS == 32
 #include "kernels/x86/conv_dense.h"
@@ -116,9 +117,9 @@ DSSR_KERNEL (conv_pack) (const DssrConv *conv, void *packed)
   method (p->sparse)->pack (conv, (char *)packed + head_size (conv));
 }
 
-void
-DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
-    const DssrConv *conv, int y0, int y1)
+static void
+run (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv, int y0,
+    int y1, Run *run_method)
 {
   const Packed *packed = conv->packed;
   const Job job = {
@@ -127,7 +128,27 @@ DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
       .requantise = requantise_kernel (conv, packed->exact),
   };
 
-  method (packed->sparse)->run (out, in, conv, &job, y0, y1);
+  run_method (out, in, conv, &job, y0, y1);
   if (!conv->wide)
     fill_margins (out, y0, y1);
 }
+
+void
+DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
+    const DssrConv *conv, int y0, int y1)
+{
+  const Packed *packed = conv->packed;
+
+  run (out, in, conv, y0, y1, method (packed->sparse)->run);
+}
+
+#ifdef DSSR_HAVE_DOT
+void
+DSSR_KERNEL (conv_generic) (const DssrTensor *out, const DssrTensor *in,
+    int n_in, const DssrConv *conv, int y0, int y1)
+{
+  const Packed *packed = conv->packed;
+
+  run (out, in, conv, y0, y1, packed->sparse ? SPARSE_METHOD.run : generic_run);
+}
+#endif

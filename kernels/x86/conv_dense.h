@@ -52,6 +52,39 @@ dense (Sums sums, const Window *window, const int8_t *weights,
     sums[o][v] = s[o][v];
 }
 
+/* The same for any kernel and stride, an output quad and a vector at a time:
+ * for what no template is made for, and to tell what they are worth. */
+static void
+generic_sum (Sums sums, const Window *window, const void *weights,
+    const DssrConv *conv, int out_quad, int quads, int in_quad,
+    const Channels *first, int vectors)
+{
+  const int kernel = conv->kernel, stride = conv->stride;
+  const size_t skip = (size_t)out_quad * conv->in_quads + quads * in_quad;
+
+  for (int q = 0; q < quads; q++) {
+    for (int v = 0; v < vectors; v++) {
+      const int8_t *w =
+          (const int8_t *)weights + 16 * (kernel * kernel * skip + q);
+      Vector s[4];
+
+      for (int o = 0; o < 4; o++)
+        s[o] = first ? splat (&first[q].bias[o]) : sums[4 * q + o][v];
+      for (int r = 0; r < window->n_rows; r++) {
+        const uint8_t *row =
+            window->rows[r] + window->x + v * stride * sizeof (Vector);
+        for (int tap = 0; tap < kernel; tap++, w += 16 * quads) {
+          const Vector pixels = load_tap (row, tap - kernel / 2, stride);
+          for (int o = 0; o < 4; o++)
+            s[o] = dot (s[o], pixels, splat (w + 4 * o));
+        }
+      }
+      for (int o = 0; o < 4; o++)
+        sums[4 * q + o][v] = s[o];
+    }
+  }
+}
+
 typedef void (*DenseKernel) (Sums sums, const Window *window,
     const int8_t *weights, const Channels *first);
 
@@ -67,7 +100,6 @@ typedef void (*DenseKernel) (Sums sums, const Window *window,
   DENSE (kernel, stride, quads, 3)
 #define DENSE_SHAPES(quads)                                                    \
   DENSE_WIDTHS (1, 1, quads)                                                   \
-  DENSE_WIDTHS (1, 2, quads)                                                   \
   DENSE_WIDTHS (3, 1, quads)                                                   \
   DENSE_WIDTHS (3, 2, quads)
 
@@ -79,10 +111,8 @@ typedef void (*DenseKernel) (Sums sums, const Window *window,
   }
 #define DENSE_TABLE(quads)                                                     \
   {                                                                            \
-    {DENSE_NAMES (1, 1, quads), DENSE_NAMES (1, 2, quads)},                    \
-    {                                                                          \
-      DENSE_NAMES (3, 1, quads), DENSE_NAMES (3, 2, quads)                     \
-    }                                                                          \
+    DENSE_NAMES (1, 1, quads), DENSE_NAMES (3, 1, quads),                      \
+        DENSE_NAMES (3, 2, quads)                                              \
   }
 
 DENSE_SHAPES (1)
@@ -90,8 +120,8 @@ DENSE_SHAPES (1)
 DENSE_SHAPES (2)
 #endif
 
-/* [quads - 1][kernel / 2][stride - 1][vectors - 1] */
-static const DenseKernel dense_kernels[DENSE_QUADS][2][2][DENSE_VECTORS] = {
+/* [quads - 1][kernel / 2 + stride - 1][vectors - 1] */
+static const DenseKernel dense_kernels[DENSE_QUADS][3][DENSE_VECTORS] = {
     DENSE_TABLE (1),
 #if DSSR_REGISTERS == 32
     DENSE_TABLE (2),
@@ -128,15 +158,27 @@ dense_sum (Sums sums, const Window *window, const void *weights,
   const int taps = conv->kernel * conv->kernel;
   const size_t skip = (size_t)out_quad * conv->in_quads + quads * in_quad;
 
-  dense_kernels[quads - 1][conv->kernel / 2][conv->stride - 1][vectors - 1](
+  dense_kernels[quads - 1][conv->kernel / 2 + conv->stride - 1][vectors - 1](
       sums, window, (const int8_t *)weights + 16 * taps * skip, first);
+}
+
+static void
+generic_run (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv,
+    const Job *job, int y0, int y1)
+{
+  run_rows (
+      out, in, conv, job, y0, y1, generic_sum, DENSE_QUADS, DENSE_VECTORS);
 }
 
 static void
 dense_run (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv,
     const Job *job, int y0, int y1)
 {
-  run_rows (out, in, conv, job, y0, y1, dense_sum, DENSE_QUADS, DENSE_VECTORS);
+  if (conv->kernel == 1 && conv->stride == 2)
+    generic_run (out, in, conv, job, y0, y1);
+  else
+    run_rows (
+        out, in, conv, job, y0, y1, dense_sum, DENSE_QUADS, DENSE_VECTORS);
 }
 
 static const Method dense_method = {dense_size, dense_pack, dense_run};

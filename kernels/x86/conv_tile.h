@@ -42,12 +42,15 @@ typedef struct {
   Requantise requantise;
 } Job;
 
+/* Convolves rows y0 to y1 - 1. */
+typedef void Run (const DssrTensor *out, const DssrTensor *in,
+    const DssrConv *conv, const Job *job, int y0, int y1);
+
 /* A way to store weights and to convolve with them. */
 typedef struct {
   size_t (*size) (const DssrConv *conv);
   void (*pack) (const DssrConv *conv, void *weights);
-  void (*run) (const DssrTensor *out, const DssrTensor *in,
-      const DssrConv *conv, const Job *job, int y0, int y1);
+  Run *run;
 } Method;
 
 /* Vectors of the next tile, of those that are left of a row: tiles of at most

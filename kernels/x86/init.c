@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/cpu.h"
+#include "kernels/x86/conv_generic.h"
 #define DSSR_ISA avx512
 #include "kernels/scalar/common.h"
 
@@ -41,4 +42,16 @@ dssr_kernels_init_x86 (DssrKernels *table, DssrCpuFlags flags)
   table->head = dssr_avx512_head;
   if (flags & DSSR_CPU_AVX512VNNI)
     SET_CONV (table, avx512vnni);
+}
+
+bool
+dssr_kernels_set_generic_x86 (DssrKernels *table)
+{
+  if (table->conv == dssr_avx512vnni_conv)
+    table->conv = dssr_avx512vnni_conv_generic;
+  else if (table->conv == dssr_avxvnni_conv)
+    table->conv = dssr_avxvnni_conv_generic;
+  else
+    return false;
+  return true;
 }
