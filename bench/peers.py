@@ -31,9 +31,11 @@ class Worker:
     def __init__(self, runtime, precision, threads, folder):
         self.name, self.precision, self.threads = runtime, precision, threads
         self.ms, self.memory = [], 0
-        self.process = subprocess.Popen(
-            [sys.executable, HERE / 'runtimes.py', runtime, precision, str(threads), folder], text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.log = folder / f'{runtime}-{precision}-{threads}.log'
+        with self.log.open('w') as log:
+            self.process = subprocess.Popen(
+                [sys.executable, HERE / 'runtimes.py', runtime, precision, str(threads), folder], text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         self.about = self.answer()
         if precision == 'float' and not self.about['error'] < LARGEST_ERROR:
             sys.exit(f"{runtime} does not compute the network: it is off by {self.about['error']:.4f}")
@@ -41,7 +43,7 @@ class Worker:
     def answer(self):
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f'{self.name} {self.precision} failed; run bench/runtimes.py to see why')
+            sys.exit(f'{self.name} {self.precision} ended with {self.process.wait()}: {self.log.read_text()[-500:]}')
         return json.loads(line)
 
     def run(self, frames):
