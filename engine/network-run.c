@@ -28,13 +28,25 @@ read_clock (void)
   return (guint64)now.tv_sec * 1000000000 + (guint64)now.tv_nsec;
 }
 
-/* What passed since the last call was spent on this. */
 static void
-add_time (DssrWorker *worker, DssrTime what)
+stop_time (DssrWorker *worker)
 {
+  worker->time_ns[worker->what] += read_clock () - worker->since;
+  worker->since = 0;
+}
+
+/* What follows is spent on this. The clock is read when that is news: it would
+ * cost a hundredth of the time otherwise. */
+static void
+start_time (DssrWorker *worker, DssrTime what)
+{
+  if (worker->since && worker->what == what)
+    return;
   guint64 now = read_clock ();
-  worker->time_ns[what] += now - worker->clock;
-  worker->clock = now;
+  if (worker->since)
+    worker->time_ns[worker->what] += now - worker->since;
+  worker->what = what;
+  worker->since = now;
 }
 
 static DssrTime
@@ -57,8 +69,8 @@ wait_for (DssrWorker *worker, DssrProgress *progress, int step, int n_ops)
 {
   if (dssr_progress_is (progress, step, n_ops))
     return;
+  start_time (worker, DSSR_TIME_WAIT);
   dssr_progress_wait (progress, step, n_ops);
-  add_time (worker, DSSR_TIME_WAIT);
 }
 
 /* One step of a program; `number` counts its steps over all new frames. */
@@ -77,8 +89,8 @@ run_step (const DssrNetwork *network, DssrWorker *worker, DssrProgramKind kind,
       continue;
     if (number > 0 && node->after > 0)
       wait_for (worker, progress, number - 1, node->after);
+    start_time (worker, get_time (node));
     dssr_network_run_node (network, worker, kind, i, run, y0, y1);
-    add_time (worker, get_time (node));
     if (node->shared)
       dssr_progress_set (progress, number, i + 1);
   }
@@ -146,9 +158,9 @@ run_band (const List *list, DssrWorker *worker, int band)
     int n_bands = (out->height + band_rows - 1) / band_rows;
     if (band < n_bands) {
       int y0 = band * band_rows;
+      start_time (worker, DSSR_TIME_BASE);
       network->kernels->bicubic (out, &job->planes[i].in,
           &job->planes[i].bicubic, y0, MIN (y0 + band_rows, out->height));
-      add_time (worker, DSSR_TIME_BASE);
       return TRUE;
     }
     band -= n_bands;
@@ -163,7 +175,6 @@ work (gpointer data, int thread)
   DssrWorker *worker = &list->network->workers[thread];
   gboolean more = TRUE;
 
-  worker->clock = read_clock ();
   while (more) {
     int item = atomic_fetch_add (&list->next, 1);
     int enlarge = item - list->n_frame_steps;
@@ -175,6 +186,8 @@ work (gpointer data, int thread)
     else
       more = run_band (list, worker, band);
   }
+  if (worker->since)
+    stop_time (worker);
 }
 
 void

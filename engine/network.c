@@ -42,12 +42,14 @@ make_workers (DssrNetwork *network, guint8 *local)
   int n_nodes = 0;
   for (int kind = 0; kind < DSSR_N_PROGRAMS; kind++)
     n_nodes = MAX (n_nodes, plan->programs[kind].n_nodes);
-  network->workers = g_new0 (DssrWorker, plan->threads);
+  gsize row_numbers = ((gsize)n_nodes * sizeof (int) + 63) & ~(gsize)63;
+  network->workers =
+      g_aligned_alloc0 ((gsize)plan->threads, sizeof (DssrWorker), 64);
   for (int i = 0; i < plan->threads; i++) {
     DssrWorker *worker = &network->workers[i];
     worker->local = local + plan->local * (guint64)i;
-    worker->begins = g_new (int, n_nodes);
-    worker->ends = g_new (int, n_nodes);
+    worker->begins = g_aligned_alloc0 (2, row_numbers, 64);
+    worker->ends = worker->begins + row_numbers / sizeof (int);
   }
 }
 
@@ -95,11 +97,9 @@ dssr_network_new (DssrModel *model, const DssrFormat *format, int slots,
 void
 dssr_network_free (DssrNetwork *network)
 {
-  for (int i = 0; network->workers && i < network->plan->threads; i++) {
-    g_free (network->workers[i].begins);
-    g_free (network->workers[i].ends);
-  }
-  g_free (network->workers);
+  for (int i = 0; network->workers && i < network->plan->threads; i++)
+    g_aligned_free (network->workers[i].begins);
+  g_aligned_free (network->workers);
   for (int kind = 0; kind < DSSR_N_PROGRAMS; kind++)
     g_clear_pointer (&network->progress[kind], dssr_progress_free);
   for (int stage = 0; stage < DSSR_N_STAGES; stage++)

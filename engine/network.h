@@ -7,11 +7,12 @@
 #include "engine/pool.h"
 #include "engine/progress.h"
 
-/* What a thread has of its own. */
+/* What a thread has of its own, cache lines too. */
 typedef struct {
-  guint8 *local;      /* rows */
-  int *begins, *ends; /* the rows of each operation that a step makes */
-  guint64 clock;      /* when what is being timed began, ns */
+  _Alignas(64) guint8 *local; /* rows */
+  int *begins, *ends;         /* the rows of each operation that a step makes */
+  DssrTime what;              /* it spends its time on, */
+  guint64 since;              /* since this time in ns; 0: on nothing */
   guint64 time_ns[DSSR_N_TIMES];
 } DssrWorker;
 
