@@ -17,6 +17,6 @@ checkpoint=compress/checkpoints/x$scale-$rung.pt
 scripts/setup.sh test
 mkdir -p compress/checkpoints
 [ -f $packed ] || $python -m compress.pack --data "$data" --out $packed --scenes landscape portrait \
-  --per-still 60 --per-clip 120
+  --per-still 72 --per-clip 60
 exec nice -n 19 $python -m compress.train --scale "$scale" --rung "$rung" --data $packed \
   --out "$checkpoint" --minutes "$minutes" --side $((scale == 2 ? 96 : 128))
