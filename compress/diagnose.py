@@ -3,8 +3,9 @@
     python3 -m compress.diagnose --data ../shared/data/bench/vid4 build/x4.pt
 
 PSNR (protocol of evaluate.py, floating point) with the neighbours, and with the centre frame in their
-place: a network that aligns gains at least 0.3 dB. Photometric error (alignment.py) as a part of what it
-is with no offsets: below 1 where the offsets follow the motion.
+place. Photometric error (alignment.py) as a part of what it is with no offsets: a network that is guided
+goes below 1; later its groups may sample apart on purpose. Following: of a picture that moves sideways by so
+many small pixels a frame, how much of the motion the offsets at full resolution take up (1: all).
 """
 
 import argparse
@@ -12,10 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from .alignment import photometric_loss
 from .evaluate import BORDER, ENDS, psnr, read_clip
 from .train import load
+
+MOTIONS = (0.25, 0.5, 1, 2, 3)
 
 
 def still(net, window):
@@ -42,6 +46,28 @@ def diagnose(net, large, small, frames):
     return np.mean(rows, 0)
 
 
+@torch.no_grad()
+def following(net, large, motion):
+    """The part of a sideways motion, in small pixels a frame, that the mean offset of the last sampling takes up."""
+    scale = net.graph.scale
+    picture = Image.fromarray(large).convert("F")
+    reach = int(np.ceil(scale * motion))
+    width, height = ((side - 2 * reach) // scale for side in picture.size)
+
+    def view(shift):
+        box = (reach + shift, reach, reach + shift + scale * width, reach + scale * height)
+        return np.asarray(picture.resize((width, height), Image.BICUBIC, box)).round().clip(0, 255)
+
+    def offset(shift):
+        net(torch.from_numpy(np.stack([view(-shift), view(0), view(shift)])).float()[None] / 255)
+        deform = [op for op in net.graph.align if op.op == "deform"][-1]
+        taps = deform.groups * deform.kernel**2
+        edge = 4
+        return net.aligned[0][deform.inputs[1]][:, taps : 2 * taps, edge:-edge, edge:-edge].mean().item()
+
+    return (offset(scale * motion) - offset(-scale * motion)) / (2 * motion)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoints", nargs="+", type=Path)
@@ -49,15 +75,21 @@ def main():
     parser.add_argument("--every", type=int, default=10, help="frames between two that are measured")
     args = parser.parse_args()
     clips = sorted(args.data.glob("*.mkv"))
+    networks = [(file.stem, *load(file)) for file in args.checkpoints]
     print("| | clip | PSNR | alone | gain | photometric error, of still |\n|" + " --- |" * 6)
-    for file in args.checkpoints:
-        net, state = load(file)
+    for title, net, state in networks:
         rows = []
         for clip in clips:
             large, small = read_clip(clip, state["scale"])
             rows.append(diagnose(net, large, small, range(ENDS, len(small) - ENDS, args.every)))
         for name, (temporal, alone, error, zero) in zip([c.stem for c in clips] + ["mean"], [*rows, np.mean(rows, 0)]):
-            print(f"| {file.stem} | {name} | {temporal:.2f} | {alone:.2f} | {temporal - alone:+.2f} | {error / zero:.2f} |")
+            print(f"| {title} | {name} | {temporal:.2f} | {alone:.2f} | {temporal - alone:+.2f} | {error / zero:.2f} |")
+
+    print("\n| following, at small pixels a frame | " + " | ".join(map(str, MOTIONS)) + " |\n|" + " --- |" * (len(MOTIONS) + 1))
+    for title, net, state in networks:
+        pictures = [read_clip(clip, state["scale"])[0][ENDS] for clip in clips]
+        parts = [np.mean([following(net, p, m) for p in pictures]) for m in MOTIONS]
+        print(f"| {title} | " + " | ".join(f"{part:.2f}" for part in parts) + " |")
 
 
 if __name__ == "__main__":

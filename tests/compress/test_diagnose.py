@@ -1,8 +1,9 @@
 """What the neighbours are worth, of networks of which that is known."""
 
+import pytest
 import torch
 
-from compress.diagnose import diagnose
+from compress.diagnose import diagnose, following
 from compress.net import Net
 
 
@@ -38,3 +39,30 @@ def test_photometric_error_of_still_offsets(make_net, make_footage):
                 conv.bias.fill_(0.7)
     _, _, error, unchanged = measure(net, make_footage(3, 32, 32))
     assert unchanged == still != error
+
+
+class Follower:
+    """Searches the whole pixel by which the first frame differs from the centre, and samples there."""
+
+    def __init__(self, graph):
+        self.graph = graph
+        (*_, self.deform) = [op for op in graph.align if op.op == "deform"]
+
+    def __call__(self, window):
+        first, centre = window[0, 0], window[0, 1]
+        errors = {d: (first.roll(-d, 1) - centre)[:, 4:-4].abs().mean().item() for d in range(-3, 4)}
+        offset = float(min(errors, key=errors.get))
+        channels = 3 * self.deform.groups * self.deform.kernel**2
+        self.aligned = [{self.deform.inputs[1]: torch.full((1, channels, *first.shape), offset)}]
+
+
+def test_following(make_net, make_footage):
+    large = make_footage(1, 80, 120).repeat(2, 1).repeat(2, 2)[0]
+    follower = Follower(make_net(2).graph)
+    assert [following(follower, large, m) for m in (1, 2, 3)] == pytest.approx([1, 1, 1])
+    follower = Net(follower.graph)
+    with torch.no_grad():
+        for name, conv in follower.convs.items():
+            if name.startswith("offset"):
+                conv.weight.zero_()
+    assert following(follower, large, 1) == 0

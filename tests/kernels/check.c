@@ -53,49 +53,59 @@ typedef struct {
   char flags[60];
 } Table;
 
-enum { MAX_TABLES = 64 };
+/* Adds a table unless its functions at `offset` are another's. */
+static void
+add_distinct (GArray *tables, const DssrKernels *kernels, DssrCpuFlags flags,
+    const char *kind, gsize offset, gsize size)
+{
+  Table table = {.kernels = *kernels};
+  g_autofree char *names = flags_to_string (flags);
 
-/* The scalar table, and that of each set of flags of this CPU, less those whose
- * functions at `offset` are another's. */
-static int
-distinct_tables (Table tables[MAX_TABLES], gsize offset, gsize size)
+  for (guint i = 0; i < tables->len; i++) {
+    const Table *other = &g_array_index (tables, Table, i);
+    if (memcmp (
+            (char *)&other->kernels + offset, (char *)kernels + offset, size)
+        == 0)
+      return;
+  }
+  g_snprintf (table.flags, sizeof table.flags, "%s%s", names, kind);
+  g_array_append_val (tables, table);
+}
+
+/* The scalar table, and those of each set of flags of this CPU, that with the
+ * generic convolution included. */
+static GArray *
+distinct_tables (gsize offset, gsize size)
 {
   const DssrCpuFlags all = dssr_cpu_flags ();
-  int n = 1;
+  GArray *tables = g_array_new (FALSE, FALSE, sizeof (Table));
 
-  tables[0] = (Table){*dssr_kernels_scalar (), "scalar"};
+  add_distinct (tables, dssr_kernels_scalar (), 0, "scalar", offset, size);
   for (DssrCpuFlags flags = 0; flags <= all; flags++) {
-    DssrKernels *kernels = &tables[n].kernels;
-    int same = 0;
+    DssrKernels kernels;
 
     if (flags & ~all)
       continue;
-    dssr_kernels_init (kernels, flags);
-    while (memcmp ((char *)&tables[same].kernels + offset,
-               (char *)kernels + offset, size)
-           != 0)
-      same++;
-    if (same < n)
-      continue;
-    g_autofree char *names = flags_to_string (flags);
-    g_strlcpy (tables[n++].flags, names, sizeof tables->flags);
-    g_assert_cmpint (n, <, MAX_TABLES);
+    dssr_kernels_init (&kernels, flags);
+    add_distinct (tables, &kernels, flags, "", offset, size);
+    if (dssr_kernels_set_generic (&kernels))
+      add_distinct (tables, &kernels, flags, ", generic", offset, size);
   }
-  return n;
+  return tables;
 }
 
 void
 for_each_table (
     void (*check) (const DssrKernels *table), gsize offset, gsize size)
 {
-  Table tables[MAX_TABLES];
-  const int n = distinct_tables (tables, offset, size);
+  g_autoptr (GArray) tables = distinct_tables (offset, size);
 
   watch_faults ();
-  for (int i = 0; i < n; i++) {
-    g_snprintf (context, sizeof context, "%s (%s)", tables[i].kernels.name,
-        tables[i].flags);
-    check (&tables[i].kernels);
+  for (guint i = 0; i < tables->len; i++) {
+    const Table *table = &g_array_index (tables, Table, i);
+    g_snprintf (
+        context, sizeof context, "%s (%s)", table->kernels.name, table->flags);
+    check (&table->kernels);
   }
 }
 
@@ -267,8 +277,8 @@ check_kernel (const Operation *operation, const Case *c, const void *parameters)
 {
   const int rows = c->operands.plane_out.width ? c->operands.plane_out.height
                                                : c->operands.out.height;
-  Table tables[MAX_TABLES];
-  const int n = distinct_tables (tables, operation->offset, operation->size);
+  g_autoptr (GArray) tables =
+      distinct_tables (operation->offset, operation->size);
   Operands expected = c->operands;
   g_auto (Guarded) memory = {0};
 
@@ -276,13 +286,14 @@ check_kernel (const Operation *operation, const Case *c, const void *parameters)
   operation->call (reference_kernels (), &expected, 0, rows, parameters);
 
   watch_faults ();
-  for (int i = 0; i < n; i++) {
-    const DssrKernels *kernels = &tables[i].kernels;
+  for (guint i = 0; i < tables->len; i++) {
+    const Table *table = &g_array_index (tables, Table, i);
+    const DssrKernels *kernels = &table->kernels;
     const int start = random_bit () ? 0 : random_int (0, rows);
 
     for (int band = 0, y0 = 0, y1 = rows; band == 0 || y0 < rows; band++) {
       g_snprintf (context, sizeof context, "%s (%s), rows %d to %d of %d of %s",
-          kernels->name, tables[i].flags, y0, y1 - 1, rows, c->description);
+          kernels->name, table->flags, y0, y1 - 1, rows, c->description);
       check_rows (operation, c, parameters, kernels, &expected, y0, y1, band);
       y0 = band == 0 ? start : y1;
       y1 = random_int (y0, rows);
