@@ -1,6 +1,6 @@
 #!/bin/bash
 # Measures all that docs/performance.md shows, and writes its tables and its plot: bench/run.sh [OPTION of model.py]...
-# Takes about eight minutes. The machine should have nothing else to do.
+# Takes about four minutes, with its environment to make. The machine should have nothing else to do.
 #
 # SPDX-License-Identifier: LGPL-2.1-or-later
 set -euo pipefail
