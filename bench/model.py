@@ -2,8 +2,8 @@
 
     build/venv/bin/python bench/model.py --size 480x270 --out build/peers [--checkpoint FILE] [--input VIDEO]
 
-Runs in the environment of compress/ (PyTorch). Speed does not depend on the weights: without a checkpoint of
-compress.train or compress.quantise they are random.
+Runs in the environment of compress/ (PyTorch). The network is that of a checkpoint of compress.train or
+compress.quantise; else the shipped one.
 
 SPDX-License-Identifier: LGPL-2.1-or-later
 """
@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 from compress import export, export_onnx
-from compress.edvr import BUDGETS, rung
 from compress.net import Net
 from compress.quant import QuantNet
 from compress.train import load
@@ -60,9 +60,7 @@ def copy(net, kind):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--checkpoint', type=Path)
-    parser.add_argument('--scale', type=int, choices=(2, 4), default=4)
-    parser.add_argument('--rung', choices=BUDGETS, default='balanced')
+    parser.add_argument('--checkpoint', type=Path, default=ROOT / 'compress/checkpoints/x4-balanced.pt')
     parser.add_argument('--size', default='480x270', help='of the small picture')
     parser.add_argument('--input', type=Path, help='video whose first frames are used; else noise that moves')
     parser.add_argument('--out', type=Path, required=True, help='folder')
@@ -72,16 +70,11 @@ def main():
 
     frames = video(args.input, width, height) if args.input else noise(width, height)
     pictures = torch.from_numpy(frames).float() / 255
-    if args.checkpoint:
-        net, state = load(args.checkpoint, QuantNet)
-        name, calibrated = state['rung'], any(k.startswith('range_') for k in state['net'])
-    else:
-        torch.manual_seed(0)
-        net, name, calibrated = QuantNet(rung(args.scale, args.rung)), args.rung, False
-    if not calibrated:
+    net, state = load(args.checkpoint, QuantNet)
+    if not any(k.startswith('range_') for k in state['net']):
         net.calibrate([pictures[i : i + 3][None] for i in range(0, FRAMES - 2, 4)])
-    what = str(args.checkpoint) if args.checkpoint else 'none: random weights, to measure speed'
-    export.export(net.eval(), args.out / 'dssr.safetensors', 'landscape', name, {'training data': what})
+    what = str(args.checkpoint)
+    export.export(net.eval(), args.out / 'dssr.safetensors', 'landscape', 'balanced', {'checkpoint': what})
 
     exportable = copy(net, export_onnx.Exportable)
     export_onnx.export(exportable, width, height, args.out / 'step.onnx')

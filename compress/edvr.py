@@ -90,16 +90,3 @@ def edvr(
     conv(g.fuse, "residual", [x], (scale * unshuffle) ** 2, act="none", wide=True)
     g.fuse.append(Op("head", "out", ["residual"], (scale * unshuffle) ** 2))
     return g
-
-
-BUDGETS = {"quality": 4000, "balanced": 2000, "saver": 700}
-
-SIZES = {
-    (4, "balanced"): dict(channels=(16, 16, 16), offset_channels=(8, 8, 8)),
-    (2, "balanced"): dict(channels=(8, 12, 12), offset_channels=(4, 8, 8), offset_kernel=1, fuse_blocks=1),
-}
-
-
-def rung(scale, name):
-    """The network of a shipped rung: within its budget of multiply-accumulates per output pixel."""
-    return edvr(scale, **SIZES[scale, name])

@@ -1,6 +1,7 @@
 """Writes a quantised network as a model file (docs/model-file.md).
 
-    python3 -m compress.export --checkpoint build/x4-int.pt --out models/landscape-x4-balanced.safetensors
+    python3 -m compress.export --checkpoint build/x4-int.pt \\
+        --scene landscape --rung balanced --out models/landscape-x4-balanced.safetensors
 """
 
 import argparse
@@ -129,7 +130,8 @@ def export(net, file, scene, rung_name, provenance):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--checkpoint", type=Path, required=True, help="written by compress.quantise")
-    parser.add_argument("--scene", choices=("landscape", "portrait"), default="landscape")
+    parser.add_argument("--scene", choices=("landscape", "portrait"), required=True)
+    parser.add_argument("--rung", choices=("quality", "balanced", "saver"), required=True)
     parser.add_argument("--provenance", type=Path, help="JSON file with what else is to be recorded")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -140,7 +142,7 @@ def main():
     }
     if args.provenance:
         provenance.update(json.loads(args.provenance.read_text()))
-    export(net, args.out, args.scene, state["rung"], provenance)
+    export(net, args.out, args.scene, args.rung, provenance)
     print(f"{args.out}: {args.out.stat().st_size} bytes, {net.graph.macs():.0f} MACs per output pixel")
 
 

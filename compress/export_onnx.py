@@ -14,7 +14,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .edvr import BUDGETS, rung
 from .net import LEAKY_SLOPE, Net
 from .reference import BICUBIC, phases
 from .train import load
@@ -134,19 +133,13 @@ def export(net, width, height, file):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--checkpoint", type=Path, help="written by compress.train; else the weights are random")
-    parser.add_argument("--scale", type=int, choices=(2, 4), default=4)
-    parser.add_argument("--rung", choices=BUDGETS, default="balanced")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="written by compress.train")
     parser.add_argument("--size", default="480x270", help="of the small picture")
     parser.add_argument("--split-groups", action="store_true", help="no batch of more than one, for ncnn")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     width, height = map(int, args.size.split("x"))
-    if args.checkpoint:
-        net, _ = load(args.checkpoint, Exportable)
-    else:
-        torch.manual_seed(0)
-        net = Exportable(rung(args.scale, args.rung))
+    net, _ = load(args.checkpoint, Exportable)
     net.split_groups = args.split_groups
     export(net, width, height, args.out)
     print(f"{args.out}: {args.out.stat().st_size} bytes")

@@ -36,7 +36,8 @@ class Op:
     groups: int = 1
     limit: int = 0
     unshuffle: int = 1
-    bits: int = 8
+    bits: int = 8  # of the weights: 8, 6 or 4
+    max: int = 255  # greatest value of the output: 255, or 15 for an activation of 4 bits
     wide: bool = False  # a 16-bit output: offsets and the residual of the head
 
 
@@ -47,6 +48,14 @@ class Graph:
     frame: list = field(default_factory=list)
     align: list = field(default_factory=list)
     fuse: list = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, fields):
+        """The graph that `dataclasses.asdict` turned into dictionaries, as checkpoints hold it."""
+        return cls(**{**fields, **{stage: [Op(**op) for op in fields[stage]] for stage in STAGES}})
+
+    def operations(self):
+        return (op for stage in STAGES for op in getattr(self, stage))
 
     def tensors(self, stage):
         """Every tensor visible in `stage`, by the name it has there."""

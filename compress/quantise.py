@@ -11,9 +11,8 @@ from pathlib import Path
 
 import torch
 
-from .data import Batches
 from .quant import QuantNet
-from .train import arguments, load, train
+from .train import arguments, batches, load, train
 
 CALIBRATION_BATCHES = 16
 
@@ -23,13 +22,11 @@ def main():
     parser.add_argument("--float", type=Path, required=True, help="checkpoint of compress.train")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    net, state = load(args.float, QuantNet)
-    args.scale, args.rung = state["scale"], state["rung"]
-    batches = Batches(args.data, args.scale, args.batch, args.side, args.seed)
-    net.calibrate(batches.next()[0] for _ in range(CALIBRATION_BATCHES))
+    net, _ = load(args.float, QuantNet)
+    source = batches(args, net.graph.scale)
     net.to(args.device, memory_format=torch.channels_last)
-    batches.device = args.device
-    train(net, batches, args)
+    net.calibrate(source.next()[0] for _ in range(CALIBRATION_BATCHES))
+    train(net, source, args)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,20 @@
-"""Trains a rung in floating point; stops after --minutes of training, resumes from its checkpoint.
+"""Trains a network in floating point; stops after --minutes of training, resumes from its checkpoint.
 
-    nice -n 19 python3 -m compress.train --scale 4 --data build/train.npy --out build/x4.pt --minutes 120
+    python3 -m compress.train --config compress/configs/base-x4.toml --data build/train.npy --out build/x4.pt \\
+        --minutes 600
 
 --minutes is the length of the whole schedule: what the checkpoint has already spent counts,
-so the same command, given again after an interruption, finishes it.
+so the same command, given again after an interruption, finishes it. Until the last part of the schedule the learning
+rate is constant, so that a schedule can be lengthened; the checkpoint also keeps an average of the weights, which
+is what others start from.
 """
 
 import argparse
-import math
+import copy
 import os
 import time
+import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -18,8 +23,14 @@ from tqdm import tqdm
 
 from .alignment import photometric_loss
 from .data import Batches
-from .edvr import BUDGETS, rung
+from .edvr import edvr
+from .graph import Graph
 from .net import Net
+from .optimiser import Optimiser
+
+DECAY = 0.7  # the part of the schedule after which the learning rate falls
+GUIDED_STEPS = 2500
+AVERAGE = 0.999  # decay of the average of the weights, a step
 
 
 def charbonnier(x, y):
@@ -28,8 +39,8 @@ def charbonnier(x, y):
 
 
 def picture_loss(x, y, done):
-    """Charbonnier, which learns faster, and for the last third the mean square that PSNR measures."""
-    return charbonnier(x, y) if done < 2 / 3 else F.mse_loss(x, y)
+    """Charbonnier, which learns faster, and while the learning rate falls the mean square that PSNR measures."""
+    return charbonnier(x, y) if done < DECAY else F.mse_loss(x, y)
 
 
 def save(file, state):
@@ -38,25 +49,42 @@ def save(file, state):
     os.replace(partial, file)
 
 
-def learning_rate(peak, done):
-    """Cosine from `peak` to nearly nothing, after a short warm-up; `done` in [0, 1]."""
-    return peak * min(1.0, done / 0.01 + 0.05) * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)) + 1e-3)
+def learning_rate(step, done):
+    """Part of the highest learning rate: a short warm-up, constant, and linear to nearly nothing; `done` in [0, 1]."""
+    return min(1.0, (step + 10) / 200) * min(1.0, (1.001 - done) / (1 - DECAY))
 
 
-def guide_weight(weight, done):
-    """Alignment is shown the way for the first tenth; after that the groups of a deformable sample must part, which
-    the guide holds together."""
-    return weight * max(0.0, 1 - 10 * done)
+def guide_weight(weight, step):
+    """Alignment is shown the way at first; after that the groups of a deformable sample must part, which the guide
+    holds together."""
+    return weight * max(0.0, 1 - step / GUIDED_STEPS)
 
 
-def train(net, batches, args, seconds_between_saves=120):
-    """Trains `net` in place by the clock; the checkpoint args.out carries all that resuming needs."""
-    out, peak, minutes = args.out, args.peak, args.minutes
-    optimiser = torch.optim.Adam(net.parameters(), lr=peak, betas=(0.9, 0.99))
-    spent, step, average = 0.0, 0, None
+@torch.no_grad()
+def average_weights(average, net, step):
+    decay = min(AVERAGE, step / (step + 10))
+    torch._foreach_mul_(list(average.parameters()), decay)
+    torch._foreach_add_(list(average.parameters()), list(net.parameters()), alpha=1 - decay)
+
+
+def checkpoint(net, **fields):
+    """What a checkpoint file holds: a network with its graph, and what else its maker wants kept."""
+    return {"graph": asdict(net.graph), "net": net.state_dict(), **fields}
+
+
+def train(net, batches, args, loss_of=None, seconds_between_saves=120, **fields):
+    """Trains `net` in place by the clock; the checkpoint args.out carries all that resuming needs, and `fields`.
+
+    loss_of (net, low, high, done) gives the loss; picture_loss of the network's picture if it is None.
+    """
+    out, minutes = args.out, args.minutes
+    optimiser = Optimiser(net, adam=args.peak, muon=10 * args.peak)
+    average = copy.deepcopy(net)
+    spent, step, value = 0.0, 0, None
     if out.exists():
         state = torch.load(out, map_location="cpu")
         net.load_state_dict(state["net"])
+        average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         spent, step = state["seconds"], state["step"]
     bar = tqdm(total=round(minutes * 60), initial=round(spent), unit="s", mininterval=10)
@@ -64,35 +92,35 @@ def train(net, batches, args, seconds_between_saves=120):
     while spent < minutes * 60:
         start = time.monotonic()
         done = spent / (minutes * 60)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(peak, done)
         low, high = batches.next()
-        result = net(low)
-        loss = picture_loss(result, high, done)
-        guide = guide_weight(args.guide, done)
+        if loss_of:
+            loss = loss_of(net, low, high, done)
+        else:
+            loss = picture_loss(net(low), high, done)
+        guide = guide_weight(args.guide, step)
         optimiser.zero_grad()
         (loss + guide * photometric_loss(net, low) if guide else loss).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
-        optimiser.step()
-        value = charbonnier(result.detach(), high).item()
-        average = value if average is None else average + 0.005 * (value - average)
+        optimiser.step(learning_rate(step, done))
+        average_weights(average, net, step)
+        value = loss.item() if value is None else value + 0.005 * (loss.item() - value)
         step += 1
         now = time.monotonic()
         spent += now - start
         bar.update(round(spent) - bar.n)
-        bar.set_postfix_str(f"step {step}, loss {average:.5f}", refresh=False)
+        bar.set_postfix_str(f"step {step}, loss {value:.5f}", refresh=False)
         if now - saved > seconds_between_saves or spent >= minutes * 60:
             saved = now
-            state = {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "seconds": spent, "step": step}
-            save(out, {**state, "scale": args.scale, "rung": args.rung})
+            state = dict(average=average.state_dict(), optimiser=optimiser.state_dict(), seconds=spent, step=step)
+            save(out, checkpoint(net, **fields, **state))
     bar.close()
+    net.load_state_dict(average.state_dict())
 
 
 def load(file, kind=Net):
     """(network, checkpoint) of a checkpoint file: a Net, or what `kind` makes of its graph."""
     state = torch.load(file, map_location="cpu")
-    net = kind(rung(state["scale"], state["rung"]))
-    net.load_state_dict(state["net"], strict=False)
+    net = kind(Graph.from_dict(state["graph"]))
+    net.load_state_dict(state["average"], strict=False)
     return net, state
 
 
@@ -101,28 +129,34 @@ def arguments(description, peak, guide):
     parser.add_argument("--data", type=Path, required=True, help="packed data set (compress.pack)")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, written and resumed from")
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
-    parser.add_argument("--peak", type=float, default=peak, help="highest learning rate")
+    parser.add_argument("--peak", type=float, default=peak, help="highest learning rate: Adam's, a tenth of Muon's")
     parser.add_argument("--guide", type=float, default=guide, help="weight of the photometric loss, which fades out")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
+    parser.add_argument("--degraded", type=float, default=0.1, help="part of the samples with noise or compression")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int)
     return parser
 
 
+def batches(args, scale):
+    return Batches(args.data, scale, args.batch, args.side, args.seed, args.device, args.degraded)
+
+
 def main():
     parser = arguments(__doc__.splitlines()[0], peak=2e-3, guide=1.0)
-    parser.add_argument("--scale", type=int, choices=(2, 4), required=True)
-    parser.add_argument("--rung", choices=BUDGETS, default="balanced")
-    parser.add_argument("--init", type=Path, help="checkpoint whose weights a new schedule starts from")
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--config", type=Path, help="scale and sizes of a network to train from nothing")
+    start.add_argument("--init", type=Path, help="checkpoint whose network a new schedule starts from")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    net = Net(rung(args.scale, args.rung))
     if args.init:
-        net.load_state_dict(torch.load(args.init, map_location="cpu")["net"], strict=False)
+        net = load(args.init)[0]
+    else:
+        net = Net(edvr(**tomllib.loads(args.config.read_text())["network"]))
     net.to(args.device, memory_format=torch.channels_last)
-    train(net, Batches(args.data, args.scale, args.batch, args.side, args.seed, args.device), args)
+    train(net, batches(args, net.graph.scale), args)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from compress.data import Batches
+from compress.data import Batches, shrinking
 from compress.pack import SIDE, WINDOW
 from compress.net import EdgePad
 from compress.reference import BICUBIC, bicubic, bicubic_fixed
-from compress.train import guide_weight, learning_rate, picture_loss
+from compress.optimiser import orthogonal
+from compress.train import DECAY, GUIDED_STEPS, guide_weight, learning_rate, picture_loss
 
 
 def run(module, *arguments):
@@ -59,7 +60,9 @@ def test_batches(packed):
 def test_train_resume_quantise(packed, tmp_path):
     common = ["--data", packed, "--batch", 2, "--side", 64]
     float_file = tmp_path / "float.pt"
-    train = ["train", *common, "--scale", 2, "--out", float_file]
+    config = tmp_path / "small.toml"
+    config.write_text("[network]\nscale = 2\nchannels = [8, 8, 8]\noffset_channels = [4, 4, 4]\n")
+    train = ["train", *common, "--config", config, "--out", float_file]
     assert run(*train, "--minutes", 0.05).returncode == 0
     first = torch.load(float_file)
     assert run(*train, "--minutes", 0.1).returncode == 0
@@ -69,13 +72,39 @@ def test_train_resume_quantise(packed, tmp_path):
     quantised, model = tmp_path / "int.pt", tmp_path / "model.safetensors"
     result = run("quantise", *common, "--float", float_file, "--out", quantised, "--minutes", 0.05)
     assert result.returncode == 0, result.stderr
-    result = run("export", "--checkpoint", quantised, "--out", model)
+    result = run("export", "--checkpoint", quantised, "--scene", "portrait", "--rung", "saver", "--out", model)
     assert result.returncode == 0, result.stderr
     assert model.stat().st_size < 250_000
 
 
 def test_learning_rate():
-    assert learning_rate(1.0, 0.0) < 0.1 and learning_rate(1.0, 0.02) > 0.99 and learning_rate(1.0, 1.0) < 0.01
+    assert learning_rate(0, 0.0) < 0.1 and learning_rate(200, 0.02) == learning_rate(9000, DECAY) == 1
+    assert learning_rate(9000, 1.0) < 0.01
+
+
+def test_muon_steps_are_orthogonal():
+    torch.manual_seed(0)
+    for shape in ((3, 8, 72), (2, 16, 16), (1, 12, 4)):
+        values = torch.linalg.svdvals(orthogonal(torch.randn(*shape)))
+        assert 0.5 < values.min() and values.max() < 1.3
+
+
+def test_shrinking_is_antialiased_bicubic():
+    picture = torch.rand(1, 1, 40, 40)
+    expected = torch.nn.functional.interpolate(picture, scale_factor=0.25, mode="bicubic", antialias=True)
+    matrix = shrinking(40, 4)
+    assert (matrix @ picture @ matrix.T - expected).abs().max() < 1e-5
+
+
+def test_degraded_batches(packed):
+    clean, high = Batches(packed, 2, 6, 128, seed=1).next()
+    low, same = Batches(packed, 2, 6, 128, seed=1, degraded=0.5).next()
+    assert low.shape == clean.shape and same.shape == high.shape
+    assert 0 <= low.min() and low.max() <= 1
+    noisy = Batches(packed, 2, 6, 128, seed=1)
+    windows = torch.full((20, WINDOW, 16, 16), 128.0)
+    assert all((noisy._degrade(w) - w).abs().max() <= 24 for w in windows)
+    assert sum((noisy._degrade(w) != w).any().item() for w in windows) >= 5
 
 
 def test_bicubic_is_the_contract():
@@ -107,5 +136,6 @@ def test_edge_pad_is_replication():
 def test_losses():
     x, y = torch.full((4,), 0.5), torch.full((4,), 0.25)
     assert picture_loss(x, y, 0.5).item() == pytest.approx(0.25, abs=1e-4)
-    assert picture_loss(x, y, 0.7).item() == pytest.approx(0.0625)
-    assert guide_weight(2.0, 0.0) == 2 and guide_weight(2.0, 0.05) == pytest.approx(1) and guide_weight(2.0, 0.3) == 0
+    assert picture_loss(x, y, 0.8).item() == pytest.approx(0.0625)
+    assert guide_weight(2.0, 0) == 2 and guide_weight(2.0, GUIDED_STEPS / 2) == pytest.approx(1)
+    assert guide_weight(2.0, 2 * GUIDED_STEPS) == 0
