@@ -91,6 +91,24 @@ def float_network(net, small):
     return np.stack(results)
 
 
+@torch.no_grad()
+def network_psnr(net, folder, every=10):
+    """PSNR of a Net in floating point, or a QuantNet in integers, without the element: the mean over the clips of a
+    folder of their means over every `every`th frame. To compare networks while they are made."""
+    scale, reach = net.graph.scale, net.graph.window // 2
+    inner = slice(BORDER, -BORDER)
+    means = []
+    for clip in sorted(folder.glob("*.mkv")):
+        large, small = read_clip(clip, scale)
+        values = []
+        for t in range(max(ENDS, reach), len(small) - max(ENDS, reach), every):
+            window = torch.from_numpy(small[t - reach : t + reach + 1])[None]
+            picture = net.picture(window) if hasattr(net, "picture") else (net(window.float() / 255) * 255).round()
+            values.append(psnr(picture[0].clamp(0, 255).numpy()[inner, inner], large[t][inner, inner]))
+        means.append(np.mean(values))
+    return float(np.mean(means))
+
+
 def model_scale(file):
     with safe_open(str(file), "numpy") as model:
         return int(model.metadata()["dssr.scale"])
