@@ -8,6 +8,7 @@ of each clip, mean over clips. `--checkpoint` measures the floating-point networ
 """
 
 import argparse
+import functools
 import json
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ def luma(rgb):
     return np.rint(y).astype(np.uint8)
 
 
+@functools.cache
 def read_clip(file, scale):
     """High- and low-resolution luma of a clip, (frames, height, width); sizes cut to a multiple of `scale`."""
     large, small = [], []
