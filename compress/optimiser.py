@@ -48,7 +48,7 @@ class Muon(torch.optim.Optimizer):
 class Optimiser:
     """Both, for a Net. Learning rates are given as parts of their highest."""
 
-    def __init__(self, net, adam=2e-3, muon=0.02):
+    def __init__(self, net, adam=2e-3, muon=0.01):
         self.highest = (adam, muon)
         by_adam = {"head", "residual"}
         by_muon = [

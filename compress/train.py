@@ -78,7 +78,7 @@ def train(net, batches, args, loss_of=None, seconds_between_saves=120, **fields)
     loss_of (net, low, high, done) gives the loss; picture_loss of the network's picture if it is None.
     """
     out, minutes = args.out, args.minutes
-    optimiser = Optimiser(net, adam=args.peak, muon=10 * args.peak)
+    optimiser = Optimiser(net, adam=args.peak, muon=5 * args.peak)
     average = copy.deepcopy(net)
     spent, step, value = 0.0, 0, None
     if out.exists():
@@ -129,7 +129,7 @@ def arguments(description, peak, guide):
     parser.add_argument("--data", type=Path, required=True, help="packed data set (compress.pack)")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, written and resumed from")
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
-    parser.add_argument("--peak", type=float, default=peak, help="highest learning rate: Adam's, a tenth of Muon's")
+    parser.add_argument("--peak", type=float, default=peak, help="highest learning rate: of Adam; that of Muon is five times as high")
     parser.add_argument("--guide", type=float, default=guide, help="weight of the photometric loss, which fades out")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
