@@ -59,7 +59,8 @@ class Net(nn.Module):
         for i, align in enumerate(self.aligned):
             fuse.update({f"nbr{i}.{k}": v for k, v in align.items()})
         height, width = (self.graph.scale * s for s in window.shape[2:])
-        return self.run("fuse", fuse)["out"][..., :height, :width]
+        self.fused = self.run("fuse", fuse)
+        return self.fused["out"][..., :height, :width]
 
     def base(self, window):
         centre = window.shape[1] // 2

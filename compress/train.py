@@ -1,12 +1,12 @@
-"""Trains a network in floating point; stops after --minutes of training, resumes from its checkpoint.
+"""Trains a network in floating point; stops after --minutes or --steps of training, resumes from its checkpoint.
 
     python3 -m compress.train --config compress/configs/base-x4.toml --data build/train.npy --out build/x4.pt \\
         --minutes 600
 
 --minutes is the length of the whole schedule: what the checkpoint has already spent counts,
-so the same command, given again after an interruption, finishes it. Until the last part of the schedule the learning
-rate is constant, so that a schedule can be lengthened; the checkpoint also keeps an average of the weights, which
-is what others start from.
+so the same command, given again after an interruption, finishes it. --steps instead makes comparisons fair on a
+machine that is busy now and then. Until the last part of the schedule the learning rate is constant, so that a
+schedule can be lengthened; the checkpoint also keeps an average of the weights, which is what others start from.
 """
 
 import argparse
@@ -73,11 +73,12 @@ def checkpoint(net, **fields):
 
 
 def train(net, batches, args, loss_of=None, seconds_between_saves=120, **fields):
-    """Trains `net` in place by the clock; the checkpoint args.out carries all that resuming needs, and `fields`.
+    """Trains `net` in place for args.steps, or if that is None for args.minutes. The checkpoint args.out carries all
+    that resuming needs, and `fields`.
 
     loss_of (net, low, high, done) gives the loss; picture_loss of the network's picture if it is None.
     """
-    out, minutes = args.out, args.minutes
+    out, length = args.out, args.steps or args.minutes * 60
     optimiser = Optimiser(net, adam=args.peak, muon=5 * args.peak)
     average = copy.deepcopy(net)
     spent, step, value = 0.0, 0, None
@@ -87,11 +88,12 @@ def train(net, batches, args, loss_of=None, seconds_between_saves=120, **fields)
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         spent, step = state["seconds"], state["step"]
-    bar = tqdm(total=round(minutes * 60), initial=round(spent), unit="s", mininterval=10)
+    at = step if args.steps else spent
+    bar = tqdm(total=round(length), initial=round(at), unit="step" if args.steps else "s", mininterval=10)
     saved = time.monotonic()
-    while spent < minutes * 60:
+    while at < length:
         start = time.monotonic()
-        done = spent / (minutes * 60)
+        done = at / length
         low, high = batches.next()
         if loss_of:
             loss = loss_of(net, low, high, done)
@@ -106,9 +108,10 @@ def train(net, batches, args, loss_of=None, seconds_between_saves=120, **fields)
         step += 1
         now = time.monotonic()
         spent += now - start
-        bar.update(round(spent) - bar.n)
+        at = step if args.steps else spent
+        bar.update(round(at) - bar.n)
         bar.set_postfix_str(f"step {step}, loss {value:.5f}", refresh=False)
-        if now - saved > seconds_between_saves or spent >= minutes * 60:
+        if now - saved > seconds_between_saves or at >= length:
             saved = now
             state = dict(average=average.state_dict(), optimiser=optimiser.state_dict(), seconds=spent, step=step)
             save(out, checkpoint(net, **fields, **state))
@@ -124,11 +127,14 @@ def load(file, kind=Net):
     return net, state
 
 
-def arguments(description, peak, guide):
+def arguments(description, peak, guide, required=True):
+    """The options of what trains; the length of the schedule may be left out unless it is `required`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help="packed data set (compress.pack)")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, written and resumed from")
-    parser.add_argument("--minutes", type=float, required=True, help="length of the whole schedule")
+    length = parser.add_mutually_exclusive_group(required=required)
+    length.add_argument("--minutes", type=float, help="length of the whole schedule")
+    length.add_argument("--steps", type=int, help="the same, in steps")
     parser.add_argument("--peak", type=float, default=peak, help="highest learning rate: of Adam; that of Muon is five times as high")
     parser.add_argument("--guide", type=float, default=guide, help="weight of the photometric loss, which fades out")
     parser.add_argument("--batch", type=int, default=16)

@@ -68,6 +68,9 @@ def test_train_resume_quantise(packed, tmp_path):
     assert run(*train, "--minutes", 0.1).returncode == 0
     second = torch.load(float_file)
     assert second["step"] > first["step"] > 0 and second["seconds"] >= 6 > first["seconds"] >= 3
+    steps = second["step"] + 3
+    assert run(*train, "--steps", steps).returncode == 0
+    assert torch.load(float_file)["step"] == steps
 
     quantised, model = tmp_path / "int.pt", tmp_path / "model.safetensors"
     result = run("quantise", *common, "--float", float_file, "--out", quantised, "--minutes", 0.05)
