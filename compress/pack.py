@@ -32,8 +32,8 @@ def luma(image):
 
 
 def path(rng, count):
-    """Smooth motion: positions of `count` frames, from still to 10 pixels a frame, half of them below 3.3."""
-    speed = 10 * rng.random() ** 1.6 if rng.random() > 0.08 else 0.0
+    """Smooth motion: positions of `count` frames, from still to 20 pixels a frame, half of them below 3.5."""
+    speed = 20 * rng.random() ** 2.5 if rng.random() > 0.08 else 0.0
     angle = rng.uniform(0, 2 * np.pi)
     turn = rng.gauss(0, 0.2)
     x, y, points = 0.0, 0.0, [(0.0, 0.0)]
@@ -48,7 +48,7 @@ def path(rng, count):
 def moving_plane(rng, image):
     """WINDOW views of `image` by a moving, slightly zooming camera; None if it is too small."""
     width, height = image.size
-    shrink = rng.uniform(1.15, 2.0) if min(width, height) > 900 else rng.uniform(1.0, 1.3)
+    shrink = rng.uniform(1.15, 2.5) if min(width, height) > 900 else rng.uniform(1.0, 1.3)
     zoom = rng.gauss(0, 0.004)
     points = path(rng, WINDOW)
     reach = (SIDE + 2 * max(max(abs(x), abs(y)) for x, y in points)) * shrink * 1.03 + 2

@@ -1,0 +1,72 @@
+"""Makes a shipped model, from data to file, as compress/configs/MODEL.toml says.
+
+    compress/build.sh landscape-x4-balanced
+
+Each step writes a file into build/models/, and is left out if it has; a step that was interrupted goes on
+where it stopped. To make a step again, delete its file and those after it. Steps: pack the data; train the base; fine-tune it on the scene; cut channels (SACP); cut quads of
+weights (DSM); choose bits (PDE); train with quantisation (QAP); export.
+"""
+
+import argparse
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / "compress" / "configs"
+
+
+def steps(name, config, folder, data):
+    """(what it makes, the file, module of compress and its arguments) of each step, in order."""
+    scale, scene, minutes = config["scale"], config["scene"], config["minutes"]
+    base = ROOT / "compress" / "checkpoints" / f"{config['base']}.pt"
+    mixed, packed = folder / "mixed.npy", folder / f"{scene}.npy"
+    pack = ["pack", "--data", data, "--per-still", 72, "--per-clip", 60]
+    yield "data of both scenes", mixed, [*pack, "--scenes", "landscape", "portrait"]
+    yield f"data of {scene}", packed, [*pack, "--scenes", scene]
+
+    patches = ["--side", 96 if scale == 2 else 128, "--seed", 1]
+    train = ["train", *patches, "--config", CONFIGS / f"{config['base']}.toml", "--data", mixed]
+    yield "base", base, [*train, "--minutes", minutes["base"]]
+    tuned = folder / f"{scene}-x{scale}.pt"
+    patches += ["--data", packed]
+    yield "scene", tuned, ["train", *patches, "--init", base, "--minutes", minutes["scene"]]
+    net = folder / f"{name}-channels.pt"
+    sacp = ["sacp", *patches, "--float", tuned, "--budget", config["budget"]]
+    yield "channels", net, [*sacp, "--minutes", minutes["channels"]]
+    if "density" in config:
+        dense, net = net, folder / f"{name}-quads.pt"
+        dsm = ["dsm", *patches, "--float", dense, "--teacher", tuned, "--density", config["density"]]
+        yield "quads", net, [*dsm, "--minutes", minutes["quads"]]
+    bits = folder / f"{name}-bits.pt"
+    yield "bits", bits, ["pde", *patches, "--float", net, "--average-bits", config["average_bits"]]
+    integer = folder / f"{name}-integer.pt"
+    yield "integer", integer, ["quantise", *patches, "--float", bits, "--minutes", minutes["integer"]]
+    export = ["export", "--checkpoint", integer, "--scene", scene, "--rung", config["rung"]]
+    yield "model", ROOT / "models" / f"{name}.safetensors", export
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="a file of compress/configs/ without .toml")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data/train", help="has stills/ and clips/")
+    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "models", help="for what is made on the way")
+    parser.add_argument("--dry-run", action="store_true", help="print the commands")
+    args = parser.parse_args()
+    file = CONFIGS / f"{args.model}.toml"
+    if not file.exists() or args.model.startswith("base-"):
+        models = sorted(f.stem for f in CONFIGS.glob("*.toml") if not f.stem.startswith("base-"))
+        sys.exit(f"No model {args.model}: must be one of {', '.join(models)}.")
+    args.folder.mkdir(parents=True, exist_ok=True)
+    for what, out, command in steps(args.model, tomllib.loads(file.read_text()), args.folder, args.data):
+        command = [sys.executable, "-m", f"compress.{command[0]}", *map(str, command[1:]), "--out", str(out)]
+        if args.dry_run:
+            print(" ".join(command))
+        elif "--minutes" in command or not out.exists():
+            print(f"{what}: {out}", flush=True)
+            subprocess.run(command, check=True, cwd=ROOT)
+
+
+if __name__ == "__main__":
+    main()
