@@ -18,6 +18,7 @@ from .quant import QuantNet, Shape
 from .train import load
 
 INPUT = Shape(1, 1 / 255, 0)
+MASK_HEADER = 80  # bytes that a mask takes in the header of the file, about
 
 
 def padded(count):
@@ -28,6 +29,16 @@ def pack_bits(values, bits):
     """Two's complement fields of `bits` bits, as a little-endian stream of bytes."""
     fields = (values.reshape(-1, 1).astype(np.int64) >> np.arange(bits)) & 1
     return np.packbits(fields.astype(np.uint8).reshape(-1), bitorder="little")
+
+
+def without_zeros(dense, bits):
+    """(weights, mask) of int8 weights (outputs, taps, inputs): quads that are 0 left out, if that makes them smaller."""
+    quads = dense.reshape(-1, 4)
+    present = quads.any(1)
+    saved = (~present).sum() * 4 * bits / 8
+    if saved <= len(quads) / 8 + MASK_HEADER:
+        return dense, None
+    return quads[present], np.packbits(present, bitorder="little")
 
 
 class Exporter:
@@ -76,8 +87,10 @@ class Exporter:
             block[: op.channels, :, : i.channels] = part.transpose(0, 2, 1)
             blocks.append(block)
             first += i.channels
-        dense = np.concatenate(blocks, 2)
-        self.tensors[f"{name}.weight"] = dense if op.bits == 8 else pack_bits(dense, op.bits)
+        values, mask = without_zeros(np.concatenate(blocks, 2), op.bits)
+        self.tensors[f"{name}.weight"] = values if op.bits == 8 else pack_bits(values, op.bits)
+        if mask is not None:
+            self.tensors[f"{name}.mask"] = mask
         for kind, dtype in (("bias", np.int32), ("mult", np.int16), ("mult_neg", np.int16)):
             if kind != "mult_neg" or op.act == "leaky":
                 values = np.zeros(rows, dtype)

@@ -39,6 +39,17 @@ class Op:
     bits: int = 8  # of the weights: 8, 6 or 4
     max: int = 255  # greatest value of the output: 255, or 15 for an activation of 4 bits
     wide: bool = False  # a 16-bit output: offsets and the residual of the head
+    quads: int | None = None  # of a sparse convolution: how many quads of weights are kept (dsm.py)
+
+
+def quads(counts):
+    """How many quads of four channels tensors of so many channels are: each is padded on its own."""
+    return sum(-(-count // 4) for count in counts)
+
+
+def quad_of_channel(counts):
+    """The quad that each channel lies in, of concatenated tensors of so many channels."""
+    return [quads(counts[:i]) + channel // 4 for i, count in enumerate(counts) for channel in range(count)]
 
 
 @dataclass
@@ -81,17 +92,21 @@ class Graph:
             table[op.out] = Tensor(op.channels, level)
         return table
 
-    def macs(self):
-        """Multiply-accumulates per output pixel, as executed: channels padded to quads of four."""
-        total = 0.0
-        unshuffle = self.frame[0].unshuffle
+    def convolutions(self):
+        """(operation, channels of its inputs, times that it runs per output pixel) of every convolution."""
+        pixels = (self.scale * self.frame[0].unshuffle) ** 2
         for stage in STAGES:
             table = self.tensors(stage)
             times = self.window - 1 if stage == "align" else 1
             for op in getattr(self, stage):
-                if op.op != "conv":
-                    continue
-                quads = sum(-(-table[i].channels // 4) * 4 for i in op.inputs)
-                per_pixel = quads * -(-op.channels // 4) * 4 * op.kernel**2
-                total += times * per_pixel / 4 ** table[op.out].level
-        return total / (self.scale * unshuffle) ** 2
+                if op.op == "conv":
+                    yield op, [table[i].channels for i in op.inputs], times / 4 ** table[op.out].level / pixels
+
+    def macs(self):
+        """Multiply-accumulates per output pixel, as executed: channels padded to quads of four, and of sparse
+        convolutions what is kept."""
+        total = 0.0
+        for op, counts, times in self.convolutions():
+            dense = quads([op.channels]) * 4 * quads(counts) * op.kernel**2
+            total += times * 4 * (dense if op.quads is None else op.quads)
+        return total

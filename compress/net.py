@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .graph import STAGES
+from .graph import STAGES, quad_of_channel, quads
 from .reference import bicubic
 
 LEAKY_SLOPE = 0.1
@@ -26,8 +26,11 @@ class Net(nn.Module):
                 assert op.out not in self.levels, f"two tensors are called {op.out}"
                 self.levels[op.out] = table[op.out].level
                 if op.op == "conv":
-                    channels = sum(table[i].channels for i in op.inputs)
-                    self.convs[op.out] = self._init(nn.Conv2d(channels, op.channels, op.kernel, op.stride), op)
+                    counts = [table[i].channels for i in op.inputs]
+                    conv = nn.Conv2d(sum(counts), op.channels, op.kernel, op.stride)
+                    self.convs[op.out] = self._init(conv, op)
+                    if op.quads is not None:
+                        self._add_mask(conv, counts)
 
     @staticmethod
     def _init(conv, op):
@@ -42,6 +45,18 @@ class Net(nn.Module):
         if op.out.startswith("emb"):
             nn.init.constant_(conv.bias, 0.7)
         return conv
+
+    @staticmethod
+    def _add_mask(conv, counts):
+        """Which quads of weights are kept: (output channel, quad of input channels, row, column)."""
+        outputs, _, *taps = conv.weight.shape
+        conv.register_buffer("mask", torch.ones(outputs, quads(counts), *taps, dtype=torch.bool))
+        conv.register_buffer("quad", torch.tensor(quad_of_channel(counts)), persistent=False)
+
+    def weight(self, op):
+        """The weights of a convolution, those that are masked 0."""
+        conv = self.convs[op.out]
+        return conv.weight if op.quads is None else conv.weight * conv.mask[:, conv.quad]
 
     def forward(self, window):
         """The enlarged centre frame of `window`, (batch, scale * height, scale * width), unclipped."""
@@ -90,7 +105,7 @@ class Net(nn.Module):
         x = torch.cat(inputs, 1) if len(inputs) > 1 else inputs[0]
         if op.kernel == 3:
             x = EdgePad.apply(x)
-        x = self.convs[op.out](x)
+        x = F.conv2d(x, self.weight(op), self.convs[op.out].bias, op.stride)
         if op.act == "relu":
             return F.relu(x)
         if op.act == "leaky":

@@ -16,6 +16,7 @@ from .reference import bicubic_fixed
 
 OFFSET_SCALE = 1 / 16  # offsets in 1/16 pixel; logits of modulation and attention in the same steps
 RESIDUAL_SCALE = 1 / (64 * 255)
+BIAS_MAX = 1 << 24
 WEIGHT_MAX = {8: 127, 6: 31, 4: 7}
 
 
@@ -126,9 +127,10 @@ class QuantNet(Net):
         device = conv.weight.device
         in_scale = torch.cat([torch.full((n,), i.scale, device=device) for n, i in zip(counts, inputs)])
         in_zero = torch.cat([torch.full((n,), float(i.zero), device=device) for n, i in zip(counts, inputs)])
-        weight = conv.weight * in_scale.view(1, -1, 1, 1)
+        weight = self.weight(op) * in_scale.view(1, -1, 1, 1)
         scale = weight.detach().abs().amax((1, 2, 3)) / WEIGHT_MAX[op.bits]
-        scale = scale.clamp(min=max(scale.max().item() / (2 if op.wide else 8), 1e-12))
+        least = conv.bias.detach().abs().max().item() / BIAS_MAX  # where masks leave next to nothing
+        scale = scale.clamp(min=max(scale.max().item() / (2 if op.wide else 8), least, 1e-12))
         weight = weight / scale.view(-1, 1, 1, 1)
         weight = exactly(weight, weight.round())
         bias = conv.bias / scale

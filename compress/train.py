@@ -62,9 +62,12 @@ def guide_weight(weight, step):
 
 @torch.no_grad()
 def average_weights(average, net, step):
+    """Parameters only: buffers (masks, ranges) are what they are now."""
     decay = min(AVERAGE, step / (step + 10))
     torch._foreach_mul_(list(average.parameters()), decay)
     torch._foreach_add_(list(average.parameters()), list(net.parameters()), alpha=1 - decay)
+    for kept, now in zip(average.buffers(), net.buffers()):
+        kept.copy_(now)
 
 
 def checkpoint(net, **fields):
@@ -72,14 +75,14 @@ def checkpoint(net, **fields):
     return {"graph": asdict(net.graph), "net": net.state_dict(), **fields}
 
 
-def train(net, batches, args, loss_of=None, seconds_between_saves=120, **fields):
+def train(net, batches, args, loss_of=None, optimiser=None, seconds_between_saves=120, **fields):
     """Trains `net` in place for args.steps, or if that is None for args.minutes. The checkpoint args.out carries all
     that resuming needs, and `fields`.
 
     loss_of (net, low, high, done) gives the loss; picture_loss of the network's picture if it is None.
     """
     out, length = args.out, args.steps or args.minutes * 60
-    optimiser = Optimiser(net, adam=args.peak, muon=5 * args.peak)
+    optimiser = optimiser or Optimiser(net, adam=args.peak, muon=5 * args.peak)
     average = copy.deepcopy(net)
     spent, step, value = 0.0, 0, None
     if out.exists():
