@@ -18,29 +18,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from tqdm import tqdm
 
 from .alignment import photometric_loss
 from .data import Batches
+from .distil import Distillation
 from .edvr import edvr
 from .graph import Graph
+from .losses import DECAY, picture_loss
 from .net import Net
 from .optimiser import Optimiser
 
-DECAY = 0.7  # the part of the schedule after which the learning rate falls
 GUIDED_STEPS = 2500
 AVERAGE = 0.999  # decay of the average of the weights, a step
-
-
-def charbonnier(x, y):
-    """Charbonnier loss, eps 1e-3."""
-    return torch.sqrt((x - y) ** 2 + 1e-6).mean()
-
-
-def picture_loss(x, y, done):
-    """Charbonnier, which learns faster, and while the learning rate falls the mean square that PSNR measures."""
-    return charbonnier(x, y) if done < DECAY else F.mse_loss(x, y)
 
 
 def save(file, state):
@@ -158,14 +148,20 @@ def main():
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--config", type=Path, help="scale and sizes of a network to train from nothing")
     start.add_argument("--init", type=Path, help="checkpoint whose network a new schedule starts from")
+    parser.add_argument("--teacher", type=Path, help="checkpoint of a larger network to learn from as well")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    fields, loss_of = {}, None
     if args.init:
-        net = load(args.init)[0]
+        net, state = load(args.init)
+        fields = {"kept": state["kept"]} if "kept" in state else {}
     else:
         net = Net(edvr(**tomllib.loads(args.config.read_text())["network"]))
     net.to(args.device, memory_format=torch.channels_last)
-    train(net, batches(args, net.graph.scale), args)
+    if args.teacher:
+        teacher = load(args.teacher)[0].to(args.device, memory_format=torch.channels_last)
+        loss_of = Distillation(teacher, net.graph, **fields)
+    train(net, batches(args, net.graph.scale), args, loss_of, **fields)
 
 
 if __name__ == "__main__":
