@@ -29,6 +29,8 @@ from .train import arguments, batches, checkpoint, load, save, train
 def prune_to(net, pairs, budget, cost=Graph.macs):
     """(network, channels kept) of `net` cut down to `budget` of `cost`, by second-order importance over the (low, high)
     batches in `pairs`."""
+    if any(op.quads is not None for op in net.graph.operations()):
+        raise ValueError("A sparse network cannot lose channels any more: prune channels first, then quads of weights.")
     groups = Groups(net.graph)
     copy = gated(net, groups)
     copy.means = input_means(copy, [low for low, _ in pairs])

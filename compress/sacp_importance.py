@@ -61,14 +61,15 @@ def gated(net, groups):
 def input_means(net, windows):
     """The mean of each input channel of each convolution of the Gated `net` over `windows`."""
     seen = {name: [] for name in net.read}
-    hooks = [
-        conv.register_forward_pre_hook(lambda _, x, name=name: seen[name].append(x[0].mean((0, 2, 3))))
-        for name, conv in net.convs.items()
-    ]  # fmt: skip
+
+    def observed(op, inputs, op_conv=net.op_conv):
+        seen[op.out].append(torch.cat([x.mean((0, 2, 3)) for x in inputs]))
+        return op_conv(op, inputs)
+
+    net.op_conv = observed
     for window in windows:
         net(window)
-    for hook in hooks:
-        hook.remove()
+    del net.op_conv
     return {name: torch.stack(means).mean(0) for name, means in seen.items()}
 
 
