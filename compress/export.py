@@ -14,10 +14,9 @@ import torch
 from safetensors.numpy import save_file
 
 from .graph import STAGES
-from .quant import QuantNet, Shape
+from .quant import QuantNet
 from .train import load
 
-INPUT = Shape(1, 1 / 255, 0)
 MASK_HEADER = 80  # bytes that a mask takes in the header of the file, about
 
 
@@ -46,29 +45,19 @@ class Exporter:
 
     def __init__(self, net):
         self.net, self.graph = net, net.graph
-        self.tensors, self.stages = {}, {}
+        self.tensors, self.stages = {}, {stage: [] for stage in STAGES}
 
     def run(self):
-        frame = self._stage("frame", {"luma": INPUT})
-        named = {f"{p}.{k}": v for k, v in frame.items() for p in ("ref", "nbr")}
-        align = self._stage("align", named)
-        named.update({f"nbr{i}.{k}": v for k, v in align.items() for i in range(self.graph.window - 1)})
-        self._stage("fuse", named)
+        self.net.walk(self._operation)
         return self.stages, self.tensors
 
-    def _stage(self, stage, given):
-        known = dict(given)
-        self.stages[stage] = []
-        for op in getattr(self.graph, stage):
-            fields = {"op": op.op, "out": op.out, "in": list(op.inputs)}
-            inputs = [known[i] for i in op.inputs]
-            known[op.out] = getattr(self, "_" + op.op)(op, inputs, fields, f"{stage}.{op.out}")
-            self.stages[stage].append(fields)
-        return known
+    def _operation(self, stage, op, inputs):
+        fields = {"op": op.op, "out": op.out, "in": list(op.inputs)}
+        getattr(self, "_" + op.op)(op, inputs, fields, f"{stage}.{op.out}")
+        self.stages[stage].append(fields)
 
     def _input(self, op, inputs, fields, name):
         fields["unshuffle"] = op.unshuffle
-        return Shape(op.channels, INPUT.scale, INPUT.zero)
 
     def _conv(self, op, inputs, fields, name):
         p = self.net.conv_parameters(op, inputs)
@@ -96,29 +85,24 @@ class Exporter:
                 values = np.zeros(rows, dtype)
                 values[: op.channels] = p[kind].detach().cpu().numpy().round()
                 self.tensors[f"{name}.{kind}"] = values
-        return Shape(op.channels, p["scale"], p["zero"])
 
     def _add(self, op, inputs, fields, name):
-        mult, scale, zero = self.net.add_parameters(op, *inputs)
-        fields.update(mult=mult, zero=zero, max=255)
-        return Shape(op.channels, scale, zero)
+        mult, _, zero = self.net.add_parameters(op, *inputs)
+        fields.update(mult=mult, zero=zero, max=op.max)
 
     def _up2(self, op, inputs, fields, name):
-        return inputs[0]
+        pass
 
     def _deform(self, op, inputs, fields, name):
         fields.update(kernel=op.kernel, groups=op.groups, limit=op.limit)
         self.tensors[f"{name}.table"] = self._table()
-        return Shape(op.channels, inputs[0].scale, inputs[0].zero)
 
     def _attention(self, op, inputs, fields, name):
-        a, b, value = inputs
-        fields["shift"], fields["mult"] = self.net.attention_parameters(a, b)
+        fields["shift"], fields["mult"] = self.net.attention_parameters(*inputs[:2])
         self.tensors[f"{name}.table"] = self._table()
-        return value
 
     def _head(self, op, inputs, fields, name):
-        return inputs[0]
+        pass
 
     def _table(self):
         return self.net.table.cpu().numpy().astype(np.uint8)

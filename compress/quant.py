@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from .graph import STAGES
 from .net import LEAKY_SLOPE, EdgePad, Net, sample
 from .reference import bicubic_fixed
 
@@ -18,6 +19,7 @@ OFFSET_SCALE = 1 / 16  # offsets in 1/16 pixel; logits of modulation and attenti
 RESIDUAL_SCALE = 1 / (64 * 255)
 BIAS_MAX = 1 << 24
 WEIGHT_MAX = {8: 127, 6: 31, 4: 7}
+OBSERVED = 2048  # values of a tensor, and positions of a kernel, that ranges are chosen by, of a batch of windows
 
 
 @dataclass
@@ -64,44 +66,127 @@ def sigmoid_table():
     return (torch.sigmoid(x.double()) * 256).round().clamp(0, 255).to(torch.int32)
 
 
+def best_range(values, levels):
+    """(low, high), zero within, with the least mean square error of `values` rounded to 0 .. `levels`."""
+    best = [min(0.0, values.min().item()), max(0.0, values.max().item())]
+    least = math.inf
+    parts = torch.linspace(1, 0.3, 29).tolist()
+    for end in (0, 1, 0, 1):
+        start = best[end]
+        for part in parts if start else ():
+            bounds = [part * start if i == end else b for i, b in enumerate(best)]
+            scale, zero = grid(*bounds, levels)
+            error = (((values / scale).round() + zero).clamp(0, levels) - zero).mul(scale).sub(values).square().mean()
+            if error < least:
+                least, best = error, bounds
+    return best
+
+
+def grid(low, high, levels):
+    """(scale, zero point) of the integers 0 .. `levels` that stand for `low` .. `high`."""
+    scale = max(high - low, 1e-6) / levels
+    return scale, min(levels, round(-low / scale))
+
+
+def best_clips(weight, top, moments):
+    """For each row, the part of its largest magnitude that `top` should stand for: the least square error of its
+    products with inputs of second moments `moments`."""
+    largest = weight.abs().amax(1, keepdim=True).clamp(min=1e-12)
+    parts = torch.linspace(1, 0.4, 31)
+    errors = []
+    for part in parts.tolist():
+        scale = largest * part / top
+        error = (weight / scale).round().clamp(-top - 1, top) * scale - weight
+        errors.append(((error @ moments) * error).sum(1))
+    return parts.to(weight.device)[torch.stack(errors).argmin(0)]
+
+
+class Observer(Net):
+    """`Net` that keeps values of its tensors, and the second moments of what its convolutions read."""
+
+    def __init__(self, graph):
+        super().__init__(graph)
+        self.values, self.moments = {}, {}
+
+    def run(self, stage, given):
+        values = super().run(stage, given)
+        for op in getattr(self.graph, stage):
+            flat = values[op.out].flatten()
+            self.values.setdefault(op.out, []).append(flat[:: -(-flat.numel() // OBSERVED)])
+        return values
+
+    def op_conv(self, op, inputs):
+        x = torch.cat(inputs, 1)
+        columns = F.unfold(EdgePad.apply(x) if op.kernel == 3 else x, op.kernel, stride=op.stride)
+        columns = columns.transpose(0, 1).flatten(1)
+        columns = columns[:, :: -(-columns.shape[1] // OBSERVED)].contiguous()
+        self.moments[op.out] = self.moments.get(op.out, 0) + columns @ columns.T
+        return super().op_conv(op, inputs)
+
+
 class QuantNet(Net):
-    """`Net` with quantised weights and activations. Ranges of activations are buffers, set by `calibrate`."""
+    """`Net` with quantised weights and activations.
+
+    Ranges of activations, and for each row of weights the part of its largest magnitude that is kept, are buffers,
+    set by `calibrate`.
+    """
 
     def __init__(self, graph):
         super().__init__(graph)
         self.table = sigmoid_table()
-        for stage in ("frame", "align", "fuse"):
-            for op in getattr(graph, stage):
-                if op.op in ("conv", "add") and not op.wide:
-                    self.register_buffer(f"range_{op.out}", torch.tensor([0.0, 1.0]))
+        for op in graph.operations():
+            if op.op in ("conv", "add") and not op.wide:
+                self.register_buffer(f"range_{op.out}", torch.tensor([0.0, 1.0]))
+            if op.op == "conv":
+                self.register_buffer(f"clip_{op.out}", torch.ones(op.channels))
 
     @torch.no_grad()
-    def calibrate(self, windows, percentile=99.99):
-        """Sets the range of every activation from the floating-point network run over `windows`."""
-        seen = {}
-        network = Net(self.graph)
-        network.load_state_dict(self.state_dict(), strict=False)
-        network.run = lambda stage, given, run=network.run: self._observe(run(stage, given), seen, percentile)
+    def calibrate(self, windows):
+        """Sets all ranges from what the floating-point network makes of `windows`."""
+        seen = Observer(self.graph).to(next(self.parameters()).device)
+        seen.load_state_dict(self.state_dict(), strict=False)
         for window in windows:
-            network(window)
-        for name, bounds in seen.items():
-            low, high = torch.tensor(bounds).T
-            getattr(self, f"range_{name}").copy_(torch.stack((low.min().clamp(max=0), high.max())))
+            seen(window)
+        for op in self.graph.operations():
+            if hasattr(self, f"range_{op.out}"):
+                bounds = best_range(torch.cat(seen.values[op.out]), op.max)
+                getattr(self, f"range_{op.out}").copy_(torch.tensor(bounds))
+        self.walk(lambda stage, op, inputs: op.op == "conv" and self._choose_clips(op, inputs, seen.moments[op.out]))
 
-    def _observe(self, values, seen, percentile):
-        for name, value in values.items():
-            if hasattr(self, f"range_{name}"):
-                flat = value.flatten()
-                keep = max(1, round(flat.numel() * (1 - percentile / 100)))
-                low, high = flat.topk(keep, largest=False).values[-1], flat.topk(keep).values[-1]
-                seen.setdefault(name, []).append((low.item(), high.item()))
-        return values
+    def _choose_clips(self, op, inputs, moments):
+        scale = per_channel(inputs, [i.scale for i in inputs], moments.device).flatten().repeat_interleave(op.kernel**2)
+        moments = moments / (scale * scale[:, None])
+        clips = best_clips(self.folded_weight(op, inputs).flatten(1), WEIGHT_MAX[op.bits], moments)
+        getattr(self, f"clip_{op.out}").copy_(clips)
+
+    def walk(self, visit):
+        """Calls visit(stage, op, formats of its inputs) for each operation, in order."""
+        known = {"luma": Shape(1, 1 / 255, 0)}
+        for stage in STAGES:
+            given = dict(known)
+            for op in getattr(self.graph, stage):
+                inputs = [given[i] for i in op.inputs]
+                visit(stage, op, inputs)
+                given[op.out] = self.shape(op, inputs)
+                if stage == "frame":
+                    known.update({f"ref.{op.out}": given[op.out], f"nbr.{op.out}": given[op.out]})
+                elif stage == "align":
+                    known.update({f"nbr{i}.{op.out}": given[op.out] for i in range(self.graph.window - 1)})
+
+    def shape(self, op, inputs):
+        """The format of an operation's output."""
+        if op.op == "conv":
+            return Shape(op.channels, *self.output_format(op))
+        if op.op == "add":
+            return Shape(op.channels, *self.add_parameters(op, *inputs)[1:])
+        like = inputs[2 if op.op == "attention" else 0]
+        return Shape(op.channels, like.scale, like.zero)
 
     def output_format(self, op):
-        """(scale, zero point) of an operation's output."""
-        low, high = getattr(self, f"range_{op.out}").tolist()
-        scale = max(high - low, 1e-6) / 255
-        return scale, min(255, round(-low / scale))
+        """(scale, zero point) of a convolution's or an addition's output."""
+        if op.wide:
+            return (OFFSET_SCALE if op.out.startswith("offset") else RESIDUAL_SCALE), 0
+        return grid(*getattr(self, f"range_{op.out}").tolist(), op.max)
 
     def forward(self, window):
         """As Net, without the last rounding to 8 bits, so that it can be trained."""
@@ -116,6 +201,17 @@ class QuantNet(Net):
     def op_input(self, op, inputs):
         return Quantised(torch.round(super().op_input(op, inputs) * 255), 1 / 255)
 
+    def folded_weight(self, op, inputs):
+        """A convolution's weights times the scales of its inputs."""
+        weight = self.weight(op)
+        return weight * per_channel(inputs, [i.scale for i in inputs], weight.device)
+
+    def weight_scale(self, op, weight):
+        """What one step of the integers of each row of a folded weight stands for."""
+        scale = weight.detach().abs().amax((1, 2, 3)) * getattr(self, f"clip_{op.out}") / WEIGHT_MAX[op.bits]
+        bias = self.convs[op.out].bias.detach().abs().max().item() / BIAS_MAX  # where masks leave next to nothing
+        return scale.clamp(min=max(scale.max().item() / (2 if op.wide else 8), bias, 1e-12))
+
     def conv_parameters(self, op, inputs):
         """What the contract needs of a convolution: its integers and the ratio that they stand for.
 
@@ -123,29 +219,22 @@ class QuantNet(Net):
         (int32), shift, ratio (float), zero, max, scale. `inputs` are Quantised or what has their scale and zero.
         """
         conv = self.convs[op.out]
-        counts = [i.channels for i in inputs]
-        device = conv.weight.device
-        in_scale = torch.cat([torch.full((n,), i.scale, device=device) for n, i in zip(counts, inputs)])
-        in_zero = torch.cat([torch.full((n,), float(i.zero), device=device) for n, i in zip(counts, inputs)])
-        weight = self.weight(op) * in_scale.view(1, -1, 1, 1)
-        scale = weight.detach().abs().amax((1, 2, 3)) / WEIGHT_MAX[op.bits]
-        least = conv.bias.detach().abs().max().item() / BIAS_MAX  # where masks leave next to nothing
-        scale = scale.clamp(min=max(scale.max().item() / (2 if op.wide else 8), least, 1e-12))
+        weight = self.folded_weight(op, inputs)
+        scale = self.weight_scale(op, weight)
         weight = weight / scale.view(-1, 1, 1, 1)
-        weight = exactly(weight, weight.round())
+        top = WEIGHT_MAX[op.bits]
+        weight = exactly(weight, weight.round().clamp(-top - 1, top))
+        in_zero = per_channel(inputs, [float(i.zero) for i in inputs], weight.device)
         bias = conv.bias / scale
-        bias = exactly(bias, bias.round()) - (weight * in_zero.view(1, -1, 1, 1)).sum((1, 2, 3))
-        if op.wide:
-            out_scale, zero = (OFFSET_SCALE if op.out.startswith("offset") else RESIDUAL_SCALE), 0
-        else:
-            out_scale, zero = self.output_format(op)
+        bias = exactly(bias, bias.round()) - (weight * in_zero).sum((1, 2, 3))
+        out_scale, zero = self.output_format(op)
         ratio = scale / out_scale
         shift, _ = split_ratio(ratio.max().item(), 32767 if op.wide else 8191)
         mult = (ratio.double() * 2 ** (15 + shift)).round().clamp(max=32767).to(torch.int32)
         mult_neg = (mult * LEAKY_SLOPE).round().to(torch.int32)
         return dict(
             weight=weight, bias=bias, mult=mult, mult_neg=mult_neg, shift=shift, ratio=ratio,
-            zero=zero, max=255, scale=out_scale,
+            zero=zero, max=op.max, scale=out_scale,
         )
 
     def op_conv(self, op, inputs):
@@ -173,7 +262,7 @@ class QuantNet(Net):
         scale, zero = self.output_format(op)
         widest = max(a.scale, b.scale) / 1.999
         if scale < widest:
-            scale, zero = widest, min(255, round(zero * scale / widest))
+            scale, zero = widest, min(op.max, round(zero * scale / widest))
         mult = [min(32767, round(i.scale / scale * 16384)) for i in (a, b)]
         return mult, scale, zero
 
@@ -182,8 +271,8 @@ class QuantNet(Net):
         mult, scale, zero = self.add_parameters(op, a, b)
         linear = (a.q - a.zero) * (a.scale / scale) + (b.q - b.zero) * (b.scale / scale) + zero
         total = sum(mulhrs((integers(i.q) - i.zero) << 6, m) for i, m in zip(inputs, mult))
-        exact = (zero + ((total + 16) >> 5)).clamp(0, 255)
-        return Quantised(exactly(linear.clamp(0, 255), exact.float()), scale, zero)
+        exact = (zero + ((total + 16) >> 5)).clamp(0, op.max)
+        return Quantised(exactly(linear.clamp(0, op.max), exact.float()), scale, zero, op.max)
 
     def op_up2(self, op, inputs):
         (x,) = inputs
@@ -235,11 +324,16 @@ class QuantNet(Net):
 
 @dataclass
 class Shape:
-    """What a convolution must know of an input."""
+    """The format of a tensor: its channels, and the scale and zero point of its integers."""
 
     channels: int
     scale: float
     zero: int
+
+
+def per_channel(inputs, values, device):
+    """A value for each input as a value for each channel of their concatenation, (1, channels, 1, 1)."""
+    return torch.cat([torch.full((i.channels,), v, device=device) for i, v in zip(inputs, values)]).view(1, -1, 1, 1)
 
 
 def sample_fixed(feature, dy, dx, groups, kernel):

@@ -20,18 +20,20 @@ def footage(frames, height, width, seed=0):
     return np.stack([full[t : t + height, 2 * t : 2 * t + width] for t in range(frames)])
 
 
-def random_net(scale, seed=0, bits=8, **sizes):
-    """A small quantised network with random weights, big enough in offsets and residual to show."""
+def random_net(scale, seed=0, bits=(8,), tops=(255,), **sizes):
+    """A small quantised network with random weights, big enough in offsets and residual to show.
+
+    Operations take `bits` of weights and `tops`, greatest values of outputs, in turn.
+    """
     torch.manual_seed(seed)
     sizes = dict(dict(channels=(8, 8, 12), offset_channels=(4, 8, 8), fuse_blocks=1), **sizes)
     net = QuantNet(edvr(scale, **sizes))
-    for stage in (net.graph.frame, net.graph.align, net.graph.fuse):
-        for op in stage:
-            op.bits = bits
-            if op.op == "conv":
-                torch.nn.init.normal_(net.convs[op.out].bias, std=0.05)
-            if op.op == "conv" and op.out.startswith("offset"):
-                net.convs[op.out].weight.data.mul_(20)
+    for i, op in enumerate(op for op in net.graph.operations() if op.op in ("conv", "add")):
+        op.bits, op.max = bits[i % len(bits)], 255 if op.wide else tops[i % len(tops)]
+        if op.op == "conv":
+            torch.nn.init.normal_(net.convs[op.out].bias, std=0.05)
+        if op.op == "conv" and op.out.startswith("offset"):
+            net.convs[op.out].weight.data.mul_(20)
     windows = [torch.from_numpy(footage(net.graph.window, 24, 24, s)).float()[None] / 255 for s in range(4)]
     net.calibrate(windows)
     return net.eval()

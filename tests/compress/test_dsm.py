@@ -87,7 +87,7 @@ def test_masked_weights_learn_nothing(make_net, make_footage):
 
 @pytest.mark.parametrize("scale, bits, density", [(2, 8, 0.25), (4, 4, 0.5), (2, 6, 0.15)])
 def test_sparse_file(tmp_path, make_net, make_footage, scale, bits, density):
-    whole = make_net(scale, bits=bits, **SIZES)
+    whole = make_net(scale, bits=(bits,), **SIZES)
     net = masked(whole, density)
     net.calibrate([torch.from_numpy(make_footage(3, 24, 24, s)).float()[None] / 255 for s in range(4)])
     sparse_file, dense_file = tmp_path / "sparse.safetensors", tmp_path / "dense.safetensors"

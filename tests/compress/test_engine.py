@@ -24,8 +24,11 @@ def simulate(net, frames, lookahead):
     [
         (2, (24, 32), {}),
         (4, (17, 23), {}),
-        (2, (9, 13), dict(bits=6)),
-        (4, (12, 20), dict(bits=4)),
+        (2, (9, 13), dict(bits=(6,))),
+        (4, (12, 20), dict(bits=(4,))),
+        (2, (15, 22), dict(bits=(6,), tops=(15,))),
+        (4, (13, 19), dict(bits=(4,), tops=(15,))),
+        (4, (14, 17), dict(bits=(8, 6, 4), tops=(255, 15), frame_blocks=2)),
         (2, (21, 30), dict(unshuffle=2)),
         (2, (16, 16), dict(window=5, frame_blocks=2, offset_kernel=3)),
     ],

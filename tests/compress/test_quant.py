@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from compress.quant import mulhrs, sample_fixed, sigmoid_table, split_ratio
+from compress.quant import best_clips, best_range, grid, mulhrs, sample_fixed, sigmoid_table, split_ratio
 from compress.net import Net, sample
 
 
@@ -67,3 +67,44 @@ def test_sigmoid_table():
     table = sigmoid_table()
     assert table[0] == 0 and table[128] == 128 and table[255] == 255
     assert (table.diff() >= 0).all()
+
+
+def rounded(x, low, high, levels):
+    scale, zero = grid(low, high, levels)
+    return (((x / scale).round() + zero).clamp(0, levels) - zero) * scale
+
+
+@pytest.mark.parametrize("levels, gain", [(15, 0.7), (255, 1.0)])
+def test_best_range_loses_less_than_the_whole_range(levels, gain):
+    torch.manual_seed(0)
+    x = torch.nn.functional.leaky_relu(torch.randn(20000) ** 3, 0.1)
+    low, high = best_range(x, levels)
+    whole = x.min().item(), x.max().item()
+    assert whole[0] <= low <= 0 <= high <= whole[1]
+    errors = [(rounded(x, *bounds, levels) - x).square().mean() for bounds in ((low, high), whole)]
+    assert errors[0] < gain * errors[1]
+
+
+def test_best_range_of_positive_values_starts_at_zero():
+    low, high = best_range(torch.rand(1000) + 1, 255)
+    assert low == 0 and high == pytest.approx(2, abs=0.05) and grid(low, high, 255)[1] == 0
+
+
+def test_best_clips_by_what_the_inputs_are():
+    torch.manual_seed(0)
+    weight, inputs = torch.randn(8, 36) ** 3, torch.randn(500, 36) * torch.linspace(0.01, 1, 36)
+    clips = best_clips(weight, 7, inputs.T @ inputs)
+
+    def error(parts):
+        scale = (weight.abs().amax(1) * parts / 7)[:, None]
+        return (((weight / scale).round().clamp(-8, 7) * scale - weight) @ inputs.T).square().mean()
+
+    assert (clips < 1).any() and error(clips) < 0.95 * error(torch.ones(8))
+
+
+def test_four_bit_activations_have_sixteen_values(make_net, make_footage):
+    net = make_net(2, tops=(15,))
+    values = net.run("frame", {"luma": torch.from_numpy(make_footage(1, 24, 24)).float()[None] / 255})
+    for op in net.graph.frame[1:]:
+        q = values[op.out].q
+        assert values[op.out].max == 15 and q.min() >= 0 and 8 <= q.max() <= 15, op.out
