@@ -75,19 +75,19 @@ def main():
     parser.add_argument("--every", type=int, default=10, help="frames between two that are measured")
     args = parser.parse_args()
     clips = sorted(args.data.glob("*.mkv"))
-    networks = [(file.stem, *load(file)) for file in args.checkpoints]
+    networks = [(file.stem, load(file)[0]) for file in args.checkpoints]
     print("| | clip | PSNR | alone | gain | photometric error, of still |\n|" + " --- |" * 6)
-    for title, net, state in networks:
+    for title, net in networks:
         rows = []
         for clip in clips:
-            large, small = read_clip(clip, state["scale"])
+            large, small = read_clip(clip, net.graph.scale)
             rows.append(diagnose(net, large, small, range(ENDS, len(small) - ENDS, args.every)))
         for name, (temporal, alone, error, zero) in zip([c.stem for c in clips] + ["mean"], [*rows, np.mean(rows, 0)]):
             print(f"| {title} | {name} | {temporal:.2f} | {alone:.2f} | {temporal - alone:+.2f} | {error / zero:.2f} |")
 
     print("\n| following, at small pixels a frame | " + " | ".join(map(str, MOTIONS)) + " |\n|" + " --- |" * (len(MOTIONS) + 1))
-    for title, net, state in networks:
-        pictures = [read_clip(clip, state["scale"])[0][ENDS] for clip in clips]
+    for title, net in networks:
+        pictures = [read_clip(clip, net.graph.scale)[0][ENDS] for clip in clips]
         parts = [np.mean([following(net, p, m) for p in pictures]) for m in MOTIONS]
         print(f"| {title} | " + " | ".join(f"{part:.2f}" for part in parts) + " |")
 

@@ -124,9 +124,9 @@ def methods(args):
         properties = dict(model=file.resolve(), backend=args.backend, lookahead=args.lookahead)
         yield file.stem, scale, lambda small, s=scale, p=properties: enlarge(small, s, **p)
     for file in args.checkpoint:
-        net, state = load(file)
-        scales.add(state["scale"])
-        yield f"{file.stem}, float", state["scale"], lambda small, n=net: float_network(n, small)
+        net, _ = load(file)
+        scales.add(net.graph.scale)
+        yield f"{file.stem}, float", net.graph.scale, lambda small, n=net: float_network(n, small)
     for scale in sorted(scales):
         yield f"bicubic x{scale}", scale, lambda small, s=scale: bicubic(small, s)
 

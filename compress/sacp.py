@@ -72,6 +72,7 @@ def pruned_in_rounds(base, source, args, cost, budget, rounds, recovery):
 
 def main():
     parser = arguments(__doc__.splitlines()[0], peak=1e-3, guide=0.0, required=False)
+    parser.set_defaults(seed=1)
     parser.add_argument("--float", type=Path, required=True, help="checkpoint of compress.train: the base")
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument("--budget", type=float, help="multiply-accumulates per output pixel that stay")

@@ -34,6 +34,11 @@ def same_ties(op, channels):
         yield (op.out, each), (plain(name), each)
 
 
+def shuffle_ties(op, channels):
+    """Four channels to one of twice the size."""
+    yield (op.out, np.arange(4 * op.channels) // 4), (plain(op.inputs[0]), np.arange(4 * op.channels))
+
+
 def attention_ties(op, channels):
     """The two embeddings that are multiplied, and the value with the output."""
     emb, ref, value = map(plain, op.inputs)
@@ -47,6 +52,9 @@ TIES = {
     "head": lambda op, channels: (),
     "add": same_ties,
     "up2": same_ties,
+    "pool": same_ties,
+    "modulate": same_ties,
+    "shuffle": shuffle_ties,
     "deform": deform_ties,
     "attention": attention_ties,
 }
@@ -69,7 +77,7 @@ class Groups:
         for op in ops:
             if op.op not in TIES:
                 raise ValueError(f"SACP does not know how channels pass through '{op.op}': add it to sacp_groups.TIES.")
-        channels = {"luma": 1, **{op.out: op.channels for op in ops}}
+        channels = {op.out: op.channels for op in ops}
         first = dict(zip(channels, np.cumsum([0, *channels.values()])))
         ties = [
             (first[a] + i, first[b] + j, a, b) for op in ops for (a, i), (b, j) in TIES[op.op](op, channels)
@@ -78,8 +86,8 @@ class Groups:
         labels = united(sum(channels.values()), [(i, j) for i, j, _, _ in ties])
         spaces = united(len(channels), [([names[a]], [names[b]]) for _, _, a, b in ties])
         self.unit = {name: labels[first[name] : first[name] + count] for name, count in channels.items()}
-        fixed = {"luma"} | {plain(i) for op in ops if op.op == "head" for i in op.inputs}
-        fixed |= {op.out for op in ops if op.op in ("input", "head")}
+        fixed = {op.out for op in ops if op.op in ("input", "head")}
+        fixed |= {plain(i) for op in ops if op.op == "head" for i in op.inputs}
         self.spaces = []
         for space in np.unique(spaces):
             tensors = [name for name in channels if spaces[names[name]] == space]

@@ -1,9 +1,14 @@
 """The measures, against values known otherwise."""
 
+from argparse import Namespace
+
 import numpy as np
 import pytest
+import torch
 
-from compress.evaluate import luma, psnr, score, ssim
+from compress.evaluate import luma, methods, psnr, score, ssim
+from compress.net import Net
+from compress.train import checkpoint
 
 
 def test_psnr():
@@ -32,3 +37,12 @@ def test_score_ignores_border_and_ends():
     result[:, :8] = 0
     result[:2], result[-2:] = 0, 0
     assert score(result, truth)[0] == pytest.approx(20 * np.log10(255))
+
+
+def test_checkpoints_are_measured(make_net, make_footage, tmp_path):
+    net = Net(make_net(2).graph)
+    file = tmp_path / "net.pt"
+    torch.save(checkpoint(net, average=net.state_dict()), file)
+    (name, scale, method), (base, *_) = methods(Namespace(models=[], checkpoint=[file]))
+    assert (name, scale, base) == ("net, float", 2, "bicubic x2")
+    assert method(make_footage(4, 12, 16)).shape == (4, 24, 32)

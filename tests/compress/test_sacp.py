@@ -80,8 +80,26 @@ def test_groups_by_hand():
         assert groups.unit[name].tolist() == [trunk[0]] * 4 + [trunk[1]] * 4, "a group goes as a whole"
     assert groups.unit["s"].tolist() == groups.unit["a"].tolist() * 9
     assert groups.unit["o"].tolist() == trunk.tolist() * 27
-    assert [s.tensors for s in groups.spaces if s.fixed] == [["luma"], ["x"], ["r"], ["out"]]
+    assert [s.tensors for s in groups.spaces if s.fixed] == [["x"], ["r"], ["out"]]
     assert len(set(groups.unit["d"])) == 12
+
+
+def test_groups_of_published_edvr():
+    """Operations that imported networks have."""
+    g = Graph(4)
+    g.frame = [Op("input", "x", ["luma"], 1), Op("conv", "a", ["x"], 8), Op("pool", "p", ["a"], 8)]
+    g.fuse = [
+        Op("conv", "m", ["ref.p"], 8),
+        Op("conv", "s", ["ref.p"], 8),
+        Op("modulate", "w", ["m", "s", "m"], 8),
+        Op("conv", "wide", ["w"], 32),
+        Op("shuffle", "twice", ["wide"], 8),
+        Op("conv", "r", ["twice"], 16, wide=True),
+        Op("head", "out", ["r"], 16),
+    ]
+    groups = Groups(g)
+    assert tied(g) == {frozenset(s) for s in ("ap", "msw", ("wide", "twice"))}
+    assert groups.unit["wide"].tolist() == np.repeat(groups.unit["twice"], 4).tolist()
 
 
 def test_unknown_operation():
