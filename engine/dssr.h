@@ -106,7 +106,10 @@ typedef enum {
 typedef struct {
   DssrFormat format;
   DssrBackend backend;
-  int threads;   /* 0: one for each core; at most 64 */
+  const char *device; /* of Vulkan: its index, its UUID or the path of its DRM
+                         render node; NULL: the best there is, by auto never a
+                         CPU in the guise of a GPU */
+  int threads;        /* 0: one for each core; at most 64 */
   int lookahead; /* frames that a result may wait for: 0, or up to window / 2 */
   int band_rows; /* rows of a unit of work; 0: chosen here */
 } DssrSessionConfig;
@@ -122,7 +125,7 @@ typedef enum {
   DSSR_TIME_HEAD,   /* the enlarged luma: its base and the residual */
   DSSR_TIME_BASE,   /* the bicubic enlargement of other planes; of all planes in
                        pull_base */
-  DSSR_TIME_WAIT,   /* on other threads, while there is work */
+  DSSR_TIME_WAIT,   /* on other threads, while there is work; on the GPU */
 } DssrTime;
 #define DSSR_N_TIMES 7
 
@@ -130,13 +133,20 @@ typedef struct {
   guint64 frames_in, frames_out; /* since the session was made */
   int latency;                   /* frames from push to pull */
   int threads;
-  const char *backend; /* name of the kernels in use; static */
-  double frame_ms;     /* time of the last frame: its push and its pull */
-  double mean_ms;      /* the same, mean of all frames */
-  gsize memory;        /* bytes that the session allocated */
+  const char *backend;  /* name of the kernels in use, or "vulkan (device)";
+                           static */
+  const char *fallback; /* what happened to the GPU, in whose place the CPU now
+                           computes; static, or NULL */
+  double frame_ms;      /* time of the last frame: its push and its pull */
+  double mean_ms;       /* the same, mean of all frames */
+  gsize memory;         /* bytes that the session allocated */
   guint64 time_ns[DSSR_N_TIMES]; /* of all threads together, since the session
                                     was made */
 } DssrStats;
+
+/* The devices of Vulkan, a line for each, to be shown to people; the first is
+ * index 0. Freed with g_strfreev. */
+DSSR_API char **dssr_list_devices (void);
 
 typedef struct _DssrSession DssrSession;
 

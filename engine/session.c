@@ -4,6 +4,7 @@
  * `number % n_slots`; `next` is the one that the next pull enlarges.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/gpu.h"
 #include "engine/network.h"
 #include "engine/picture.h"
 #include "kernels/kernels.h"
@@ -22,10 +23,14 @@ typedef struct {
 struct _DssrSession {
   DssrFormat format;
   int lookahead; /* as configured */
-  const DssrKernels *kernels;
-  DssrPool *pool;
+  int threads;   /* of the CPU */
   int band_rows; /* as configured */
-  DssrNetwork *network;
+  DssrModel *model;
+  DssrGpu *gpu;         /* NULL: the CPU computes */
+  const char *fallback; /* why it does so in the GPU's place; static */
+  const DssrKernels *kernels;
+  DssrPool *pool;       /* NULL until the CPU is needed */
+  DssrNetwork *network; /* the same */
 
   int past,
       future; /* frames around the centre; the future that is waited for */
@@ -39,23 +44,29 @@ struct _DssrSession {
   guint64 time_ns[DSSR_N_TIMES];
 };
 
-static const DssrKernels *
-find_kernels (DssrBackend backend, GError **error)
+/* Chooses what computes. A GPU is taken when it was asked for, and by "auto"
+ * when there is one. */
+static gboolean
+choose_backend (
+    DssrSession *session, const DssrSessionConfig *config, GError **error)
 {
-  switch (backend) {
+  session->kernels = dssr_kernels_cpu ();
+  switch (config->backend) {
     case DSSR_BACKEND_AUTO:
+      session->gpu = dssr_gpu_new (config->device, FALSE, NULL);
+      return TRUE;
     case DSSR_BACKEND_CPU:
-      return dssr_kernels_cpu ();
+      return TRUE;
     case DSSR_BACKEND_SCALAR:
-      return dssr_kernels_scalar ();
+      session->kernels = dssr_kernels_scalar ();
+      return TRUE;
     case DSSR_BACKEND_VULKAN:
-      g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
-          "The Vulkan backend is not built in");
-      return NULL;
+      session->gpu = dssr_gpu_new (config->device, TRUE, error);
+      return session->gpu != NULL;
   }
   g_set_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND, "Unknown backend %d",
-      (int)backend);
-  return NULL;
+      (int)config->backend);
+  return FALSE;
 }
 
 static gboolean
@@ -71,7 +82,7 @@ check_range (const char *what, int value, int max, GError **error)
 static int
 session_scale (const DssrSession *session)
 {
-  return dssr_model_get_scale (session->network->model);
+  return dssr_model_get_scale (session->model);
 }
 
 static Held *
@@ -98,6 +109,34 @@ release_all (DssrSession *session)
   session->next = session->end;
 }
 
+static gboolean
+use_cpu (DssrSession *session, DssrModel *model, int n_slots, GError **error)
+{
+  if (!session->pool)
+    session->pool = dssr_pool_new (session->threads);
+  DssrNetwork *network = dssr_network_new (model, &session->format, n_slots,
+      session->kernels, session->pool, session->band_rows, error);
+  if (!network)
+    return FALSE;
+  g_clear_pointer (&session->network, dssr_network_free);
+  session->network = network;
+  return TRUE;
+}
+
+/* The CPU computes from here on; all features are to be made again. */
+static gboolean
+leave_gpu (
+    DssrSession *session, DssrModel *model, int n_slots, const GError *reason)
+{
+  if (!use_cpu (session, model, n_slots, NULL))
+    return FALSE;
+  session->fallback = g_intern_string (reason->message);
+  g_clear_pointer (&session->gpu, dssr_gpu_free);
+  for (gint64 i = session->first; i < session->end; i++)
+    get_held (session, i)->seen = FALSE;
+  return TRUE;
+}
+
 /* Makes the network for a model, with the window that it has. */
 static gboolean
 use_model (DssrSession *session, DssrModel *model, GError **error)
@@ -107,10 +146,16 @@ use_model (DssrSession *session, DssrModel *model, GError **error)
   /* The frame that was pulled last stays valid even if it is no history. */
   gint64 first = MAX (session->first, session->next - MAX (past, 1));
   int n_slots = MAX (past + future + 1, (int)(session->end - first));
-  DssrNetwork *network = dssr_network_new (model, &session->format, n_slots,
-      session->kernels, session->pool, session->band_rows, error);
-  if (!network)
+  g_autoptr (GError) reason = NULL;
+  if (!session->gpu) {
+    if (!use_cpu (session, model, n_slots, error))
+      return FALSE;
+  } else if (!dssr_gpu_use_model (
+                 session->gpu, model, &session->format, n_slots, &reason)
+             && !leave_gpu (session, model, n_slots, reason)) {
+    g_propagate_error (error, g_steal_pointer (&reason));
     return FALSE;
+  }
 
   release_until (session, first);
   Held *held = g_new0 (Held, n_slots);
@@ -119,12 +164,13 @@ use_model (DssrSession *session, DssrModel *model, GError **error)
     held[i % n_slots].seen = FALSE;
   }
   g_free (session->held);
-  g_clear_pointer (&session->network, dssr_network_free);
   session->held = held;
   session->n_slots = n_slots;
   session->past = past;
   session->future = future;
-  session->network = network;
+  dssr_model_ref (model);
+  g_clear_pointer (&session->model, dssr_model_unref);
+  session->model = model;
   return TRUE;
 }
 
@@ -139,9 +185,6 @@ dssr_session_new (
       || !check_range ("lookahead", config->lookahead, G_MAXINT, error)
       || !check_range ("band_rows", config->band_rows, G_MAXINT, error))
     return NULL;
-  const DssrKernels *kernels = find_kernels (config->backend, error);
-  if (!kernels)
-    return NULL;
 
   int threads = config->threads;
   if (threads == 0)
@@ -149,11 +192,18 @@ dssr_session_new (
   g_autoptr (DssrSession) session = g_new0 (DssrSession, 1);
   session->format = config->format;
   session->lookahead = config->lookahead;
-  session->kernels = kernels;
-  session->pool = dssr_pool_new (threads);
+  session->threads = threads;
   session->band_rows = config->band_rows;
-  if (!use_model (session, model, error))
+  if (!choose_backend (session, config, error)
+      || !use_model (session, model, error))
     return NULL;
+  /* Who asked for a GPU is to know that there is none; who did not, not. */
+  if (session->fallback && config->backend == DSSR_BACKEND_VULKAN) {
+    g_set_error_literal (
+        error, DSSR_ERROR, DSSR_ERROR_BACKEND, session->fallback);
+    return NULL;
+  }
+  session->fallback = NULL;
   return g_steal_pointer (&session);
 }
 
@@ -162,8 +212,10 @@ dssr_session_free (DssrSession *session)
 {
   release_all (session);
   g_free (session->held);
+  g_clear_pointer (&session->gpu, dssr_gpu_free);
   g_clear_pointer (&session->network, dssr_network_free);
-  dssr_pool_free (session->pool);
+  g_clear_pointer (&session->pool, dssr_pool_free);
+  g_clear_pointer (&session->model, dssr_model_unref);
   g_free (session);
 }
 
@@ -258,6 +310,39 @@ add_plane (const DssrSession *session, DssrJob *job, const DssrPicture *out,
       dssr_picture_bicubic (&session->format, plane, session_scale (session));
 }
 
+static DssrJob
+make_job (DssrSession *session, const DssrPicture *picture, gboolean base)
+{
+  DssrFormat enlarged =
+      dssr_format_enlarge (&session->format, session_scale (session));
+  DssrJob job = {0};
+  if (!base)
+    add_luma (session, &job, picture, &enlarged);
+  for (int i = base ? 0 : 1; i < dssr_format_n_planes (&session->format); i++)
+    add_plane (session, &job, picture, &enlarged, i);
+  return job;
+}
+
+/* The work for a frame; on the CPU if the GPU fails, which makes the same. */
+static gboolean
+enlarge (DssrSession *session, const DssrPicture *picture, gboolean base,
+    GError **error)
+{
+  DssrJob job = make_job (session, picture, base);
+  g_autoptr (GError) reason = NULL;
+  if (session->gpu) {
+    if (dssr_gpu_run (session->gpu, &job, session->time_ns, &reason))
+      return TRUE;
+    if (!leave_gpu (session, session->model, session->n_slots, reason)) {
+      g_propagate_error (error, g_steal_pointer (&reason));
+      return FALSE;
+    }
+    job = make_job (session, picture, base);
+  }
+  dssr_network_run (session->network, &job, session->time_ns);
+  return TRUE;
+}
+
 static gboolean
 pull (DssrSession *session, const DssrPicture *picture, gboolean base,
     GError **error)
@@ -275,12 +360,8 @@ pull (DssrSession *session, const DssrPicture *picture, gboolean base,
   if (!dssr_picture_check (picture, &enlarged, error))
     return FALSE;
 
-  DssrJob job = {0};
-  if (!base)
-    add_luma (session, &job, picture, &enlarged);
-  for (int i = base ? 0 : 1; i < dssr_format_n_planes (&session->format); i++)
-    add_plane (session, &job, picture, &enlarged, i);
-  dssr_network_run (session->network, &job, session->time_ns);
+  if (!enlarge (session, picture, base, error))
+    return FALSE;
 
   session->next++;
   session->frames_out++;
@@ -349,13 +430,16 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
       .frames_in = (guint64)session->end,
       .frames_out = session->frames_out,
       .latency = session->future,
-      .threads = dssr_pool_get_threads (session->pool),
-      .backend = session->kernels->name,
+      .threads = session->gpu ? 1 : session->threads,
+      .backend = session->gpu ? dssr_gpu_get_name (session->gpu)
+                              : session->kernels->name,
+      .fallback = session->fallback,
       .frame_ms = (double)session->frame_time / 1000,
       .mean_ms = session->frames_out ? (double)session->total_time / 1000
                                            / (double)session->frames_out
                                      : 0,
-      .memory = session->network->size,
+      .memory = session->gpu ? dssr_gpu_get_size (session->gpu)
+                             : session->network->size,
   };
   memcpy (stats->time_ns, session->time_ns, sizeof session->time_ns);
 }

@@ -7,13 +7,15 @@ cd "$(dirname "$0")/.."
 
 build_packages=(
   gcc libc6-dev meson ninja-build pkg-config
-  libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libjson-glib-dev)
+  libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libjson-glib-dev
+  libvulkan-dev libvulkan-volk-dev glslc)
 media_packages=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good
   gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav)
 sample_packages=(ca-certificates python3-pip)
 test_packages=(
   clang libclang-rt-14-dev clang-format
+  mesa-vulkan-drivers vulkan-validationlayers spirv-tools
   python3-venv python3-torch python3-numpy python3-pil python3-av python3-tqdm python3-matplotlib
   python3-pytest python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0)
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user-static mmdebstrap)

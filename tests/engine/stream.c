@@ -209,6 +209,8 @@ stream_run (const Stream *stream, const int *numbers)
   dssr_session_drain (session);
   pull_ready (stream, session, out, &expected, results);
   g_assert_true (g_queue_is_empty (&expected));
+  if (stream->stats)
+    dssr_session_get_stats (session, stream->stats);
 
   g_clear_pointer (&session, dssr_session_free);
   for (guint i = 0; i < images->len; i++)

@@ -46,6 +46,7 @@ typedef struct {
   DssrSessionConfig config;
   Layout layout;
   int base_from, base_to; /* outputs made by pull_base */
+  DssrStats *stats;       /* of the session at its end, or NULL */
 } Stream;
 
 GPtrArray *stream_run (const Stream *stream, const int *numbers);

@@ -476,6 +476,7 @@ test_refused (void)
 
   Stream stream = make_stream ("x2", 16, 16);
   stream.config.backend = DSSR_BACKEND_VULKAN;
+  stream.config.device = "/nonexistent";
   g_assert_null (dssr_session_new (model, &stream.config, &error));
   g_assert_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND);
   g_clear_error (&error);

@@ -72,14 +72,20 @@ add_distinct (GArray *tables, const DssrKernels *kernels, DssrCpuFlags flags,
   g_array_append_val (tables, table);
 }
 
-/* The scalar table, and those of each set of flags of this CPU, that with the
- * generic convolution included. */
+/* The given tables; else the scalar one, and those of each set of flags of this
+ * CPU, that with the generic convolution included. */
 static GArray *
 distinct_tables (gsize offset, gsize size)
 {
   const DssrCpuFlags all = dssr_cpu_flags ();
   GArray *tables = g_array_new (FALSE, FALSE, sizeof (Table));
+  const DssrKernels *const *given = given_tables ();
 
+  if (given) {
+    for (; *given; given++)
+      add_distinct (tables, *given, 0, "given", offset, size);
+    return tables;
+  }
   add_distinct (tables, dssr_kernels_scalar (), 0, "scalar", offset, size);
   for (DssrCpuFlags flags = 0; flags <= all; flags++) {
     DssrKernels kernels;

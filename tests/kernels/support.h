@@ -145,6 +145,12 @@ enum { ALL_ROWS = G_MAXINT };
 void check_kernel (
     const Operation *operation, const Case *c, const void *parameters);
 
+/* The tables to check, NULL at the end; or NULL: all that this CPU can run.
+ * Each program has its own. */
+const DssrKernels *const *given_tables (void);
+/* Of cases whose every format or phase costs a compilation, one in so many. */
+extern const int picture_step;
+
 /* Calls `check` for every table that differs. */
 void for_each_table (
     void (*check) (const DssrKernels *table), gsize offset, gsize size);

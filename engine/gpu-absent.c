@@ -1,0 +1,52 @@
+/* In place of the GPU's files where the Vulkan backend is not built.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/gpu.h"
+
+DssrGpu *
+dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error)
+{
+  g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
+      "this build of dssr has no Vulkan backend");
+  return NULL;
+}
+
+char **
+dssr_list_devices (void)
+{
+  char *const none[] = {NULL};
+  return g_strdupv ((char **)none);
+}
+
+/* Without a device, nobody calls the rest. */
+
+void
+dssr_gpu_free (DssrGpu *gpu)
+{
+}
+
+gboolean
+dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
+    int slots, GError **error)
+{
+  g_return_val_if_reached (FALSE);
+}
+
+gboolean
+dssr_gpu_run (
+    DssrGpu *gpu, const DssrJob *job, guint64 *time_ns, GError **error)
+{
+  g_return_val_if_reached (FALSE);
+}
+
+const char *
+dssr_gpu_get_name (const DssrGpu *gpu)
+{
+  g_return_val_if_reached (NULL);
+}
+
+gsize
+dssr_gpu_get_size (const DssrGpu *gpu)
+{
+  g_return_val_if_reached (0);
+}

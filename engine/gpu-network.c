@@ -1,0 +1,323 @@
+/* A model on a GPU: its memory and its commands.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/gpu-network.h"
+#include "engine/picture.h"
+
+#include <string.h>
+
+/* Shaders count words of the arena in 32 bits, and Vulkan the bytes. */
+#define MAX_WORDS ((guint64)1 << 30)
+
+static const bool has_shader[DSSR_OP_HEAD + 1] = {
+    [DSSR_OP_INPUT] = true,
+    [DSSR_OP_CONV] = true,
+    [DSSR_OP_DEFORM] = true,
+    [DSSR_OP_ADD] = true,
+    [DSSR_OP_UP2] = true,
+    [DSSR_OP_ATTENTION] = true,
+    [DSSR_OP_HEAD] = true,
+};
+
+static gboolean
+check_operations (const DssrModel *model, GError **error)
+{
+  for (int stage = 0; stage < DSSR_N_STAGES; stage++) {
+    const DssrOps *ops = &model->stages[stage];
+    for (int i = 0; i < ops->n_ops; i++) {
+      const DssrOp *op = &ops->ops[i];
+      if (op->kind < G_N_ELEMENTS (has_shader) && has_shader[op->kind])
+        continue;
+      g_set_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
+          "the Vulkan backend lacks the operation \"%s\" of %s.%s",
+          dssr_op_names[op->kind], dssr_stage_names[stage], op->name);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static void
+add_weights (DssrGpuNetwork *network, DssrVulkanWeights *weights)
+{
+  for (int stage = 0; stage < DSSR_N_STAGES; stage++) {
+    const DssrOps *ops = &network->model->stages[stage];
+    guint32 *places = network->weights[stage] = g_new0 (guint32, ops->n_ops);
+    for (int i = 0; i < ops->n_ops; i++) {
+      const DssrOp *op = &ops->ops[i];
+      if (op->kind == DSSR_OP_CONV)
+        places[i] = dssr_vulkan_add_conv (weights, &op->conv);
+      else if (op->kind == DSSR_OP_DEFORM)
+        places[i] = dssr_vulkan_add_table (weights, op->deform.table);
+      else if (op->kind == DSSR_OP_ATTENTION)
+        places[i] = dssr_vulkan_add_table (weights, op->attention.table);
+    }
+  }
+}
+
+/* Places a plane at *words. */
+static DssrVulkanPlane
+place_plane (const DssrFormat *format, int plane, guint64 *words)
+{
+  DssrSamples samples = dssr_picture_samples (&(DssrPicture){0}, format, plane);
+  DssrVulkanPlane placed = {
+      .at = (guint32)*words,
+      .pitch = dssr_vulkan_pitch (samples.width, samples.depth),
+      .width = samples.width,
+      .height = samples.height,
+      .depth = samples.depth,
+      .shift = samples.shift,
+  };
+  *words += (guint64)placed.pitch * (guint64)placed.height;
+  return placed;
+}
+
+static void
+place_planes (
+    DssrGpuNetwork *network, int slots, guint64 *upload, guint64 *download)
+{
+  const DssrFormat *format = &network->format;
+  int scale = network->model->scale;
+  DssrFormat enlarged = dssr_format_enlarge (format, scale);
+
+  for (int i = 0; i < dssr_format_n_planes (format); i++) {
+    network->in[i] = place_plane (format, i, upload);
+    network->out[i] = place_plane (&enlarged, i, download);
+    network->bicubic[i] = dssr_picture_bicubic (format, i, scale);
+  }
+  network->luma = place_plane (format, 0, upload);
+  *upload += (guint64)(slots - 1) * network->luma.pitch
+             * (guint64)network->luma.height;
+}
+
+static gboolean
+allocate (
+    DssrGpuNetwork *network, DssrVulkan *vulkan, int slots, GError **error)
+{
+  DssrVulkanWeights weights = {0};
+  DssrVulkanMessage message;
+  guint64 slot_words, upload = 0, download = 0;
+  guint64 shared = dssr_gpu_plan (network, &slot_words);
+  guint64 arena = shared + slot_words * (guint64)slots;
+
+  if (arena >= MAX_WORDS) {
+    g_set_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
+        "%" G_GUINT64_FORMAT " MiB of features are more than the Vulkan "
+        "backend can address",
+        arena >> 18);
+    return FALSE;
+  }
+  network->slots_at = (guint32)shared;
+  network->slot_words = (guint32)slot_words;
+  add_weights (network, &weights);
+  place_planes (network, slots, &upload, &download);
+  network->memory = dssr_vulkan_memory_new (
+      vulkan, arena, &weights, upload, download, &message);
+  dssr_vulkan_clear_weights (&weights);
+  if (!network->memory)
+    g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND, message.text);
+  return network->memory != NULL;
+}
+
+/* Records what every stream does, so that all is compiled. */
+static gboolean
+warm_up (DssrGpuNetwork *network, DssrVulkan *vulkan, GError **error)
+{
+  DssrVulkanMessage message;
+  DssrJob base = {.n_planes = dssr_format_n_planes (&network->format)};
+  DssrJob first = {
+      .n_new_frames = 1,
+      .enlarge = true,
+      .n_planes = base.n_planes - 1,
+  };
+
+  if (dssr_gpu_network_record (network, &base, &message)
+      && dssr_gpu_network_record (network, &first, &message)) {
+    dssr_vulkan_save_cache (vulkan);
+    return TRUE;
+  }
+  g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND, message.text);
+  return FALSE;
+}
+
+DssrGpuNetwork *
+dssr_gpu_network_new (DssrVulkan *vulkan, DssrModel *model,
+    const DssrFormat *format, int slots, GError **error)
+{
+  g_autoptr (DssrGpuNetwork) network = NULL;
+
+  if (!check_operations (model, error))
+    return NULL;
+  network = g_new0 (DssrGpuNetwork, 1);
+  network->model = dssr_model_ref (model);
+  network->format = *format;
+  network->plan = dssr_plan_new (model, format->width, format->height, 1, 0);
+  if (!allocate (network, vulkan, slots, error)
+      || !warm_up (network, vulkan, error))
+    return NULL;
+  return g_steal_pointer (&network);
+}
+
+void
+dssr_gpu_network_free (DssrGpuNetwork *network)
+{
+  for (int i = 0; i < DSSR_GPU_RECORDINGS; i++)
+    g_clear_pointer (
+        &network->recordings[i].commands, dssr_vulkan_commands_free);
+  g_clear_pointer (&network->memory, dssr_vulkan_memory_free);
+  for (int stage = 0; stage < DSSR_N_STAGES; stage++)
+    g_free (network->weights[stage]);
+  for (int kind = 0; kind < DSSR_N_PROGRAMS; kind++) {
+    g_free (network->programs[kind].tensors);
+    g_free (network->programs[kind].kept);
+    g_free (network->programs[kind].order);
+  }
+  dssr_plan_free (network->plan);
+  dssr_model_unref (network->model);
+  g_free (network);
+}
+
+DssrVulkanPlane
+dssr_gpu_network_luma (const DssrGpuNetwork *network, int slot)
+{
+  DssrVulkanPlane luma = network->luma;
+  luma.at += (guint32)slot * luma.pitch * (guint32)luma.height;
+  return luma;
+}
+
+/* ---- Recording ---- */
+
+static DssrVulkanTensor
+get_tensor (
+    const DssrGpuNetwork *network, DssrProgramKind kind, int node, int slot)
+{
+  const DssrGpuProgram *program = &network->programs[kind];
+  DssrVulkanTensor tensor = program->tensors[node];
+  if (program->kept[node])
+    tensor.at += network->slots_at + network->slot_words * (guint32)slot;
+  return tensor;
+}
+
+static DssrVulkanTensor
+get_input (const DssrGpuNetwork *network, DssrProgramKind kind,
+    const DssrSource *source, const DssrRun *run)
+{
+  if (source->frame == DSSR_OWN)
+    return get_tensor (network, kind, source->node, run->slot);
+  return get_tensor (network, DSSR_PROGRAM_FRAME, source->node,
+      source->frame == DSSR_CENTRE ? run->slot
+                                   : run->neighbours[source->frame]);
+}
+
+static void
+record_node (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
+    DssrProgramKind kind, int index, const DssrRun *run)
+{
+  const DssrNode *node = &network->plan->programs[kind].nodes[index];
+  const DssrOp *op = node->op;
+  int unshuffle = network->model->unshuffle;
+  guint32 weights = network->weights[node->stage][node->index];
+  DssrVulkanTensor out = get_tensor (network, kind, index, run->slot);
+  DssrVulkanTensor in[DSSR_MAX_INPUTS];
+  DssrVulkanPlane luma = dssr_gpu_network_luma (network, run->slot);
+  for (int i = 0; i < op->n_inputs; i++)
+    in[i] = get_input (network, kind, &node->sources[i], run);
+
+  switch (op->kind) {
+    case DSSR_OP_INPUT:
+      dssr_vulkan_input (commands, &out, &luma, unshuffle);
+      break;
+    case DSSR_OP_CONV:
+      dssr_vulkan_conv (commands, &out, in, op->n_inputs, &op->conv, weights);
+      break;
+    case DSSR_OP_DEFORM:
+      dssr_vulkan_deform (commands, &out, &in[0], &in[1], &op->deform, weights);
+      break;
+    case DSSR_OP_ADD:
+      dssr_vulkan_add (commands, &out, &in[0], &in[1], &op->add);
+      break;
+    case DSSR_OP_UP2:
+      dssr_vulkan_up2 (commands, &out, &in[0]);
+      break;
+    case DSSR_OP_ATTENTION:
+      dssr_vulkan_attention (
+          commands, &out, &in[0], &in[1], &in[2], &op->attention, weights);
+      break;
+    case DSSR_OP_HEAD:
+      dssr_vulkan_head (commands, &network->out[0], &luma, &in[0],
+          &network->bicubic[0], network->model->scale * unshuffle);
+      break;
+    default:
+      g_assert_not_reached ();
+  }
+}
+
+static void
+record_program (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
+    DssrProgramKind kind, const DssrRun *run)
+{
+  const DssrGpuProgram *program = &network->programs[kind];
+  for (int i = 0; i < program->n_order; i++)
+    record_node (network, commands, kind, program->order[i], run);
+}
+
+static DssrVulkanCommands *
+record (const DssrGpuNetwork *network, const DssrJob *job,
+    DssrVulkanMessage *message)
+{
+  DssrVulkanCommands *commands =
+      dssr_vulkan_commands_new (network->memory, message);
+  if (!commands)
+    return NULL;
+
+  for (int i = 0; i < job->n_planes; i++) {
+    int plane = dssr_gpu_plane (job, i);
+    dssr_vulkan_bicubic (commands, &network->out[plane], &network->in[plane],
+        &network->bicubic[plane]);
+  }
+  for (int i = 0; i < job->n_new_frames; i++)
+    record_program (network, commands, DSSR_PROGRAM_FRAME,
+        &(DssrRun){.slot = job->new_frames[i].slot});
+  if (job->enlarge)
+    record_program (network, commands, DSSR_PROGRAM_ENLARGE,
+        &(DssrRun){.slot = job->centre, .neighbours = job->neighbours});
+  if (dssr_vulkan_end (commands, message))
+    return commands;
+  dssr_vulkan_commands_free (commands);
+  return NULL;
+}
+
+static DssrGpuKey
+make_key (const DssrGpuNetwork *network, const DssrJob *job)
+{
+  DssrGpuKey key = {
+      .n_new_frames = job->n_new_frames,
+      .enlarge = job->enlarge,
+      .centre = job->centre,
+      .n_planes = job->n_planes,
+  };
+  for (int i = 0; i < job->n_new_frames; i++)
+    key.new_frames[i] = job->new_frames[i].slot;
+  for (int i = 0; i < network->model->window - 1; i++)
+    key.neighbours[i] = job->neighbours[i];
+  return key;
+}
+
+DssrVulkanCommands *
+dssr_gpu_network_record (
+    DssrGpuNetwork *network, const DssrJob *job, DssrVulkanMessage *message)
+{
+  DssrGpuKey key = make_key (network, job);
+  for (int i = 0; i < DSSR_GPU_RECORDINGS; i++) {
+    DssrGpuRecording *recording = &network->recordings[i];
+    if (recording->commands && memcmp (&recording->key, &key, sizeof key) == 0)
+      return recording->commands;
+  }
+
+  DssrGpuRecording *oldest = &network->recordings[network->next_recording];
+  network->next_recording = (network->next_recording + 1) % DSSR_GPU_RECORDINGS;
+  g_clear_pointer (&oldest->commands, dssr_vulkan_commands_free);
+  oldest->key = key;
+  oldest->commands = record (network, job, message);
+  return oldest->commands;
+}

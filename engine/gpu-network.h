@@ -1,0 +1,71 @@
+/* A model's tensors and commands on a GPU.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/network.h"
+#include "kernels/vulkan/vulkan.h"
+
+/* The operations of a program in the order in which they are recorded, and
+ * where what they make lies: in the slot of a frame, or in the part of the
+ * arena that all share. */
+typedef struct {
+  DssrVulkanTensor *tensors; /* of each node */
+  bool *kept;                /* in the slot */
+  int *order;                /* nodes */
+  int n_order;
+} DssrGpuProgram;
+
+/* What was recorded for. */
+typedef struct {
+  int n_new_frames, new_frames[DSSR_MAX_WINDOW]; /* slots */
+  int enlarge, centre, neighbours[DSSR_MAX_WINDOW - 1];
+  int n_planes;
+} DssrGpuKey;
+
+/* More than the ways in which a stream goes round its slots. */
+#define DSSR_GPU_RECORDINGS 32
+
+typedef struct {
+  DssrGpuKey key;
+  DssrVulkanCommands *commands;
+} DssrGpuRecording;
+
+typedef struct {
+  DssrModel *model;
+  DssrFormat format;
+  DssrPlan *plan; /* for its programs; the places are our own */
+  DssrGpuProgram programs[DSSR_N_PROGRAMS];
+  guint32 *weights[DSSR_N_STAGES]; /* of each operation */
+  guint32 slots_at, slot_words;
+  DssrBicubic bicubic[3];
+  DssrVulkanPlane luma;          /* of slot 0 */
+  DssrVulkanPlane in[3], out[3]; /* planes of the picture that is enlarged */
+
+  DssrVulkanMemory *memory;
+  DssrGpuRecording recordings[DSSR_GPU_RECORDINGS];
+  int next_recording;
+} DssrGpuNetwork;
+
+DssrGpuNetwork *dssr_gpu_network_new (DssrVulkan *vulkan, DssrModel *model,
+    const DssrFormat *format, int slots, GError **error);
+void dssr_gpu_network_free (DssrGpuNetwork *network);
+
+/* The commands for a job, recorded when they are new; NULL: they cannot be. */
+DssrVulkanCommands *dssr_gpu_network_record (
+    DssrGpuNetwork *network, const DssrJob *job, DssrVulkanMessage *message);
+
+/* Where a frame's luma is. */
+DssrVulkanPlane dssr_gpu_network_luma (const DssrGpuNetwork *network, int slot);
+
+/* The plane of the format that is plane i of a job. */
+static inline int
+dssr_gpu_plane (const DssrJob *job, int i)
+{
+  return job->enlarge ? i + 1 : i;
+}
+
+/* Fills the programs; returns the words of the shared part. */
+guint64 dssr_gpu_plan (DssrGpuNetwork *network, guint64 *slot_words);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrGpuNetwork, dssr_gpu_network_free)

@@ -1,0 +1,131 @@
+/* The order of the operations on a GPU, and the places of what they make.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/gpu-network.h"
+
+/* The neighbours' alignment side by side: the same operation of each, then the
+ * next. Between two that need nothing of each other there is no barrier. */
+static void
+order_nodes (DssrGpuProgram *program, const DssrProgram *plan, int n_align,
+    int neighbours)
+{
+  int aligned = n_align * neighbours;
+
+  program->order = g_new (int, plan->n_nodes);
+  for (int i = 0; i < plan->n_nodes; i++) {
+    int node = i < aligned ? i % neighbours * n_align + i / neighbours : i;
+    if (plan->nodes[node].needed)
+      program->order[program->n_order++] = node;
+  }
+}
+
+static guint64
+align (guint64 words)
+{
+  return (words + DSSR_VULKAN_ALIGNMENT - 1) / DSSR_VULKAN_ALIGNMENT
+         * DSSR_VULKAN_ALIGNMENT;
+}
+
+/* Words of the shared part while the operations from `first` to `last` of the
+ * order run. */
+typedef struct {
+  int first, last;
+  guint64 begin, end;
+} Life;
+
+/* The position in the order of the last operation that reads each node. */
+static int *
+find_last (const DssrGpuProgram *program, const DssrProgram *plan)
+{
+  int *last = g_new (int, plan->n_nodes);
+
+  for (int position = 0; position < program->n_order; position++) {
+    int i = program->order[position];
+    const DssrNode *node = &plan->nodes[i];
+    last[i] = position;
+    for (int j = 0; j < node->op->n_inputs; j++)
+      if (node->sources[j].frame == DSSR_OWN)
+        last[node->sources[j].node] = position;
+  }
+  return last;
+}
+
+/* The lowest place that is free from then on; `lives` are in the order of
+ * `begin`. */
+static guint64
+place (GArray *lives, int first, int last, guint64 words)
+{
+  Life life = {.first = first, .last = last};
+  guint i;
+
+  for (i = 0; i < lives->len; i++) {
+    const Life *other = &g_array_index (lives, Life, i);
+    if (other->last < first)
+      continue;
+    if (other->begin >= life.begin + words)
+      break;
+    life.begin = MAX (life.begin, other->end);
+  }
+  life.end = life.begin + words;
+  for (i = 0; i < lives->len; i++)
+    if (g_array_index (lives, Life, i).begin > life.begin)
+      break;
+  g_array_insert_val (lives, i, life);
+  return life.begin;
+}
+
+/* Returns the words of the shared part that the program needs. */
+static guint64
+place_nodes (
+    DssrGpuProgram *program, const DssrProgram *plan, guint64 *slot_words)
+{
+  g_autoptr (GArray) lives = g_array_new (FALSE, FALSE, sizeof (Life));
+  g_autofree int *last = find_last (program, plan);
+  guint64 words = 0;
+
+  for (int position = 0; position < program->n_order; position++) {
+    int i = program->order[position];
+    const DssrNode *node = &plan->nodes[i];
+    DssrVulkanTensor *tensor = &program->tensors[i];
+    *tensor = (DssrVulkanTensor){
+        .width = node->tensor.width,
+        .height = node->tensor.height,
+        .quads = node->tensor.quads,
+        .wide = node->op->wide,
+    };
+    if (node->op->kind == DSSR_OP_HEAD)
+      continue;
+    guint64 size = align (dssr_vulkan_tensor_words (tensor));
+    program->kept[i] = node->sink;
+    if (node->sink) {
+      tensor->at = (guint32)*slot_words;
+      *slot_words += size;
+    } else {
+      guint64 at = place (lives, position, last[i], size);
+      tensor->at = (guint32)at;
+      words = MAX (words, at + size);
+    }
+  }
+  return words;
+}
+
+guint64
+dssr_gpu_plan (DssrGpuNetwork *network, guint64 *slot_words)
+{
+  const DssrModel *model = network->model;
+  guint64 words = 0;
+
+  *slot_words = 0;
+  for (int kind = 0; kind < DSSR_N_PROGRAMS; kind++) {
+    const DssrProgram *plan = &network->plan->programs[kind];
+    DssrGpuProgram *program = &network->programs[kind];
+    bool enlarge = kind == DSSR_PROGRAM_ENLARGE;
+    program->tensors = g_new0 (DssrVulkanTensor, plan->n_nodes);
+    program->kept = g_new0 (bool, plan->n_nodes);
+    order_nodes (program, plan,
+        enlarge ? model->stages[DSSR_STAGE_ALIGN].n_ops : 0, model->window - 1);
+    guint64 needed = place_nodes (program, plan, slot_words);
+    words = MAX (words, needed);
+  }
+  return words;
+}

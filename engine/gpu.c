@@ -1,0 +1,153 @@
+/* A GPU for a session: its device, and the way of a frame.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/gpu.h"
+#include "engine/gpu-network.h"
+
+struct _DssrGpu {
+  DssrVulkan *vulkan;
+  const char *name;
+  DssrGpuNetwork *network; /* NULL: no model as yet */
+};
+
+static gboolean
+fail (const DssrVulkanMessage *message, GError **error)
+{
+  g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND, message->text);
+  return FALSE;
+}
+
+DssrGpu *
+dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error)
+{
+  g_autofree char *folder =
+      g_build_filename (g_get_user_cache_dir (), "dssr", NULL);
+  gboolean has_folder = g_mkdir_with_parents (folder, 0700) == 0;
+  const DssrVulkanConfig config = {
+      .device = device,
+      .allow_cpu = allow_cpu,
+      .cache = has_folder ? folder : NULL,
+  };
+  DssrVulkanMessage message;
+  DssrVulkan *vulkan = dssr_vulkan_open (&config, &message);
+  if (!vulkan) {
+    fail (&message, error);
+    return NULL;
+  }
+
+  g_autofree char *name =
+      g_strdup_printf ("vulkan (%s)", dssr_vulkan_info (vulkan)->name);
+  DssrGpu *gpu = g_new0 (DssrGpu, 1);
+  gpu->vulkan = vulkan;
+  gpu->name = g_intern_string (name);
+  return gpu;
+}
+
+void
+dssr_gpu_free (DssrGpu *gpu)
+{
+  g_clear_pointer (&gpu->network, dssr_gpu_network_free);
+  dssr_vulkan_close (gpu->vulkan);
+  g_free (gpu);
+}
+
+gboolean
+dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
+    int slots, GError **error)
+{
+  DssrGpuNetwork *network =
+      dssr_gpu_network_new (gpu->vulkan, model, format, slots, error);
+  if (!network)
+    return FALSE;
+  g_clear_pointer (&gpu->network, dssr_gpu_network_free);
+  gpu->network = network;
+  return TRUE;
+}
+
+gboolean
+dssr_gpu_run (
+    DssrGpu *gpu, const DssrJob *job, guint64 *time_ns, GError **error)
+{
+  DssrGpuNetwork *network = gpu->network;
+  DssrVulkanMessage message;
+  DssrVulkanCommands *commands =
+      dssr_gpu_network_record (network, job, &message);
+  if (!commands)
+    return fail (&message, error);
+
+  for (int i = 0; i < job->n_new_frames; i++) {
+    DssrVulkanPlane luma =
+        dssr_gpu_network_luma (network, job->new_frames[i].slot);
+    dssr_vulkan_put_plane (network->memory, &luma, &job->new_frames[i].luma);
+  }
+  for (int i = 0; i < job->n_planes; i++)
+    dssr_vulkan_put_plane (network->memory,
+        &network->in[dssr_gpu_plane (job, i)], &job->planes[i].in);
+
+  if (!dssr_vulkan_submit (commands, &message))
+    return fail (&message, error);
+  gint64 start = g_get_monotonic_time ();
+  if (!dssr_vulkan_wait (gpu->vulkan, &message))
+    return fail (&message, error);
+  time_ns[DSSR_TIME_WAIT] += (guint64)(g_get_monotonic_time () - start) * 1000;
+
+  if (job->enlarge)
+    dssr_vulkan_get_plane (
+        network->memory, &network->out[0], &job->out, 0, job->out.height);
+  for (int i = 0; i < job->n_planes; i++)
+    dssr_vulkan_get_plane (network->memory,
+        &network->out[dssr_gpu_plane (job, i)], &job->planes[i].out, 0,
+        job->planes[i].out.height);
+  return TRUE;
+}
+
+const char *
+dssr_gpu_get_name (const DssrGpu *gpu)
+{
+  return gpu->name;
+}
+
+gsize
+dssr_gpu_get_size (const DssrGpu *gpu)
+{
+  return (gsize)dssr_vulkan_memory_size (gpu->network->memory);
+}
+
+static char *
+describe (const DssrVulkanInfo *info)
+{
+  g_autoptr (GString) uuid = g_string_new (NULL);
+  for (guint i = 0; i < sizeof info->uuid; i++)
+    g_string_append_printf (uuid, "%02x", info->uuid[i]);
+  g_autofree char *node = info->drm_major
+                              ? g_strdup_printf (", DRM node %" G_GINT64_FORMAT
+                                                 ":%" G_GINT64_FORMAT,
+                                  info->drm_major, info->drm_minor)
+                              : g_strdup ("");
+  g_autofree char *use =
+      info->lacks[0]
+          ? g_strdup_printf ("cannot be used: it lacks %s", info->lacks)
+      : info->kind == DSSR_VULKAN_CPU
+          ? g_strdup ("used only when asked for by backend=vulkan")
+          : g_strdup ("can be used");
+  return g_strdup_printf (
+      "%d: %s: %s, Vulkan %u.%u (%s), UUID %s%s; dot products: %s; subgroups "
+      "of %u; %" G_GUINT64_FORMAT " MiB; %s",
+      info->index, info->name, dssr_vulkan_kind_names[info->kind],
+      info->version >> 8, info->version & 255, info->driver, uuid->str, node,
+      dssr_vulkan_dot_names[info->dot], info->subgroup, info->memory >> 20,
+      use);
+}
+
+char **
+dssr_list_devices (void)
+{
+  enum { MAX_DEVICES = 32 };
+  g_autofree DssrVulkanInfo *infos = g_new0 (DssrVulkanInfo, MAX_DEVICES);
+  DssrVulkanMessage message;
+  int n = dssr_vulkan_list (infos, MAX_DEVICES, &message);
+  char **lines = g_new0 (char *, n + 1);
+  for (int i = 0; i < n; i++)
+    lines[i] = describe (&infos[i]);
+  return lines;
+}

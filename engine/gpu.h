@@ -1,0 +1,32 @@
+/* A model at work on a GPU: what a session has in place of a network.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/network.h"
+
+typedef struct _DssrGpu DssrGpu;
+
+/* Opens a device, which as yet has no model.
+ * device: as in DssrSessionConfig
+ * allow_cpu: a CPU in the guise of a GPU will do
+ * NULL with DSSR_ERROR_BACKEND when there is none. */
+DssrGpu *dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error);
+void dssr_gpu_free (DssrGpu *gpu);
+
+/* Makes all that the model needs for pictures of this format. FALSE with
+ * DSSR_ERROR_BACKEND: nothing has changed. */
+gboolean dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model,
+    const DssrFormat *format, int slots, GError **error);
+
+/* As dssr_network_run. FALSE with DSSR_ERROR_BACKEND: the GPU cannot be used
+ * any more, nothing was written, and all features are lost. */
+gboolean dssr_gpu_run (
+    DssrGpu *gpu, const DssrJob *job, guint64 *time_ns, GError **error);
+
+/* Static. */
+const char *dssr_gpu_get_name (const DssrGpu *gpu);
+/* Bytes that it has on the GPU. */
+gsize dssr_gpu_get_size (const DssrGpu *gpu);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrGpu, dssr_gpu_free)

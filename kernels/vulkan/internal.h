@@ -1,0 +1,135 @@
+/* What the files of the Vulkan backend share.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <volk.h>
+
+#include "kernels/vulkan/vulkan.h"
+
+typedef enum {
+  DSSR_SHADER_INPUT,
+  DSSR_SHADER_CONV,
+  DSSR_SHADER_CONV_DOT,
+  DSSR_SHADER_DEFORM,
+  DSSR_SHADER_ADD,
+  DSSR_SHADER_UP2,
+  DSSR_SHADER_ATTENTION,
+  DSSR_SHADER_ENLARGE,
+} DssrShader;
+#define DSSR_N_SHADERS 8
+
+typedef struct {
+  const uint32_t *words;
+  size_t size; /* bytes */
+} DssrSpirv;
+
+extern const DssrSpirv dssr_shaders[DSSR_N_SHADERS];
+
+enum { DSSR_MAX_CONSTANTS = 5, DSSR_PUSH_SIZE = 128, DSSR_GROUP_SIDE = 8 };
+
+/* A shader for values of its specialisation constants. */
+typedef struct {
+  DssrShader shader;
+  int32_t constants[DSSR_MAX_CONSTANTS];
+  VkPipeline pipeline;
+} DssrPipeline;
+
+typedef enum {
+  DSSR_FAULT_NONE,
+  DSSR_FAULT_LOST,
+  DSSR_FAULT_OUT_OF_MEMORY,
+  DSSR_FAULT_TIMEOUT,
+} DssrFault;
+
+struct DssrVulkan {
+  DssrVulkanInfo info;
+  VkPhysicalDevice physical;
+  VkPhysicalDeviceMemoryProperties heaps;
+  VkPhysicalDeviceLimits limits;
+  VkDevice device;
+  VkQueue queue;
+  uint32_t family;
+  bool dot;
+
+  VkDescriptorSetLayout set_layout;
+  VkPipelineLayout layout;
+  VkPipelineCache cache;
+  char *cache_path; /* or NULL */
+  bool cache_stale; /* on disk */
+  DssrPipeline *pipelines;
+  size_t n_pipelines;
+
+  VkSemaphore timeline;
+  uint64_t submitted; /* the timeline's value when all is done */
+  bool hung;          /* what was submitted did not end in time */
+
+  DssrFault fault;
+  uint64_t fault_at; /* submission */
+};
+
+typedef struct {
+  VkBuffer buffer;
+  VkDeviceMemory memory;
+  void *map; /* or NULL */
+  uint64_t size;
+} DssrBuffer;
+
+typedef enum {
+  DSSR_BUFFER_ARENA,
+  DSSR_BUFFER_WEIGHTS,
+  DSSR_BUFFER_UPLOAD,
+  DSSR_BUFFER_DOWNLOAD,
+} DssrBufferUse; /* and its binding in the shaders */
+#define DSSR_N_BUFFERS 4
+
+struct DssrVulkanMemory {
+  DssrVulkan *vulkan;
+  DssrBuffer buffers[DSSR_N_BUFFERS];
+  VkDescriptorPool descriptors;
+  VkDescriptorSet set;
+  VkCommandPool pool;
+};
+
+/* Words of the arena from begin to end - 1. */
+typedef struct {
+  uint64_t begin, end;
+} DssrRange;
+
+enum { DSSR_MAX_PENDING = 64 };
+
+struct DssrVulkanCommands {
+  DssrVulkanMemory *memory;
+  VkCommandBuffer buffer;
+  VkResult result; /* the first failure */
+  VkPipeline bound;
+  /* What was read and written since the last barrier. */
+  DssrRange reads[DSSR_MAX_PENDING], writes[DSSR_MAX_PENDING];
+  int n_reads, n_writes;
+  int n_barriers;
+};
+
+/* Writes a message; returns false. */
+bool dssr_vulkan_fail (DssrVulkanMessage *message, const char *format, ...)
+    __attribute__ ((format (printf, 2, 3)));
+/* The same for a call of Vulkan's, unless it succeeded. */
+bool dssr_vulkan_check (
+    DssrVulkanMessage *message, const char *what, VkResult result);
+
+/* All devices that there are. The instance is made once and stays. */
+int dssr_vulkan_find (
+    VkPhysicalDevice *devices, int max, DssrVulkanMessage *message);
+void dssr_vulkan_describe (
+    VkPhysicalDevice device, int index, DssrVulkanInfo *info);
+
+/* Waits for what was submitted. false: it hangs, and what the GPU may still be
+ * working on cannot be freed. */
+bool dssr_vulkan_is_idle (DssrVulkan *vulkan);
+
+/* vulkan->cache, from disk if it is there and whole. */
+bool dssr_vulkan_load_cache (
+    DssrVulkan *vulkan, const char *folder, DssrVulkanMessage *message);
+
+/* The pipeline for these constants, compiled when it is new. */
+VkResult dssr_vulkan_get_pipeline (DssrVulkan *vulkan, DssrShader shader,
+    const int32_t *constants, int n_constants, VkPipeline *pipeline);

@@ -1,0 +1,299 @@
+/* Buffers, and the descriptors that show them to the shaders.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/vulkan/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The memory that each kind of buffer had best be in, then what will do. Vulkan
+ * has host-visible, coherent memory everywhere. */
+static const struct {
+  const char *name;
+  VkMemoryPropertyFlags wanted[3];
+  bool mapped;
+} uses[DSSR_N_BUFFERS] = {
+    [DSSR_BUFFER_ARENA] = {"features", {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0},
+        false},
+    [DSSR_BUFFER_WEIGHTS] = {"weights",
+        {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0}, false},
+    [DSSR_BUFFER_UPLOAD] = {"pictures",
+        {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT
+                | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
+                | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+            VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
+                | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT},
+        true},
+    /* The CPU reads it: slowly, unless it is cached. */
+    [DSSR_BUFFER_DOWNLOAD] = {"enlarged pictures",
+        {VK_MEMORY_PROPERTY_HOST_CACHED_BIT
+                | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
+                | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+            VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
+                | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT},
+        true},
+};
+
+static bool
+find_type (const DssrVulkan *vulkan, uint32_t types,
+    VkMemoryPropertyFlags wanted, uint32_t *type)
+{
+  for (uint32_t i = 0; i < vulkan->heaps.memoryTypeCount; i++) {
+    const VkMemoryPropertyFlags flags =
+        vulkan->heaps.memoryTypes[i].propertyFlags;
+    if (types >> i & 1 && (flags & wanted) == wanted) {
+      *type = i;
+      return true;
+    }
+  }
+  return false;
+}
+
+static VkResult
+allocate (const DssrVulkan *vulkan, DssrBuffer *buffer,
+    const VkMemoryPropertyFlags *wanted)
+{
+  VkMemoryRequirements needs;
+  VkMemoryAllocateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+  };
+  VkResult result = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+
+  vkGetBufferMemoryRequirements (vulkan->device, buffer->buffer, &needs);
+  info.allocationSize = needs.size;
+  /* A heap may be too small for the best type. */
+  for (int i = 0; i < 2 && result != VK_SUCCESS; i++)
+    if (find_type (
+            vulkan, needs.memoryTypeBits, wanted[i], &info.memoryTypeIndex))
+      result = vkAllocateMemory (vulkan->device, &info, NULL, &buffer->memory);
+  if (result != VK_SUCCESS)
+    return result;
+  return vkBindBufferMemory (vulkan->device, buffer->buffer, buffer->memory, 0);
+}
+
+static VkResult
+make_buffer (const DssrVulkan *vulkan, DssrBuffer *buffer, DssrBufferUse use,
+    uint64_t size, VkBufferUsageFlags usage)
+{
+  const VkBufferCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+      .size = size,
+      .usage = usage,
+      .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
+  };
+  buffer->size = size;
+  VkResult result =
+      vkCreateBuffer (vulkan->device, &info, NULL, &buffer->buffer);
+  if (result == VK_SUCCESS)
+    result = allocate (vulkan, buffer, uses[use].wanted);
+  if (result == VK_SUCCESS && uses[use].mapped)
+    result = vkMapMemory (
+        vulkan->device, buffer->memory, 0, VK_WHOLE_SIZE, 0, &buffer->map);
+  return result;
+}
+
+static void
+destroy_buffer (const DssrVulkan *vulkan, DssrBuffer *buffer)
+{
+  vkDestroyBuffer (vulkan->device, buffer->buffer, NULL);
+  vkFreeMemory (vulkan->device, buffer->memory, NULL);
+}
+
+static VkResult
+make_pools (DssrVulkanMemory *memory)
+{
+  const VkDevice device = memory->vulkan->device;
+  const VkDescriptorPoolSize size = {
+      .type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+      .descriptorCount = DSSR_N_BUFFERS,
+  };
+  const VkDescriptorPoolCreateInfo descriptors = {
+      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+      .maxSets = 1,
+      .poolSizeCount = 1,
+      .pPoolSizes = &size,
+  };
+  const VkCommandPoolCreateInfo commands = {
+      .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+      .queueFamilyIndex = memory->vulkan->family,
+  };
+  VkResult result =
+      vkCreateCommandPool (device, &commands, NULL, &memory->pool);
+  if (result == VK_SUCCESS)
+    result = vkCreateDescriptorPool (
+        device, &descriptors, NULL, &memory->descriptors);
+  if (result != VK_SUCCESS)
+    return result;
+  const VkDescriptorSetAllocateInfo set = {
+      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+      .descriptorPool = memory->descriptors,
+      .descriptorSetCount = 1,
+      .pSetLayouts = &memory->vulkan->set_layout,
+  };
+  return vkAllocateDescriptorSets (device, &set, &memory->set);
+}
+
+static void
+write_descriptors (DssrVulkanMemory *memory)
+{
+  VkDescriptorBufferInfo buffers[DSSR_N_BUFFERS];
+  VkWriteDescriptorSet writes[DSSR_N_BUFFERS];
+
+  for (uint32_t i = 0; i < DSSR_N_BUFFERS; i++) {
+    buffers[i] = (VkDescriptorBufferInfo){
+        .buffer = memory->buffers[i].buffer,
+        .range = VK_WHOLE_SIZE,
+    };
+    writes[i] = (VkWriteDescriptorSet){
+        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+        .dstSet = memory->set,
+        .dstBinding = i,
+        .descriptorCount = 1,
+        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+        .pBufferInfo = &buffers[i],
+    };
+  }
+  vkUpdateDescriptorSets (
+      memory->vulkan->device, DSSR_N_BUFFERS, writes, 0, NULL);
+}
+
+/* Copies between two buffers and waits for it. */
+static VkResult
+copy (DssrVulkanMemory *memory, const DssrBuffer *from, const DssrBuffer *to)
+{
+  const DssrVulkan *vulkan = memory->vulkan;
+  const VkCommandBufferAllocateInfo allocation = {
+      .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+      .commandPool = memory->pool,
+      .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+      .commandBufferCount = 1,
+  };
+  const VkCommandBufferBeginInfo begin = {
+      .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+      .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT,
+  };
+  const VkBufferCopy region = {.size = from->size};
+  VkCommandBuffer commands;
+  VkResult result =
+      vkAllocateCommandBuffers (vulkan->device, &allocation, &commands);
+
+  if (result != VK_SUCCESS)
+    return result;
+  result = vkBeginCommandBuffer (commands, &begin);
+  if (result == VK_SUCCESS) {
+    vkCmdCopyBuffer (commands, from->buffer, to->buffer, 1, &region);
+    result = vkEndCommandBuffer (commands);
+  }
+  const VkSubmitInfo submit = {
+      .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+      .commandBufferCount = 1,
+      .pCommandBuffers = &commands,
+  };
+  if (result == VK_SUCCESS)
+    result = vkQueueSubmit (vulkan->queue, 1, &submit, VK_NULL_HANDLE);
+  if (result == VK_SUCCESS)
+    result = vkQueueWaitIdle (vulkan->queue);
+  vkFreeCommandBuffers (vulkan->device, memory->pool, 1, &commands);
+  return result;
+}
+
+static VkResult
+upload_weights (DssrVulkanMemory *memory, const DssrVulkanWeights *weights)
+{
+  const size_t size = weights->n_words * sizeof *weights->words;
+  DssrBuffer staging = {0};
+  VkResult result = make_buffer (memory->vulkan, &staging, DSSR_BUFFER_UPLOAD,
+      size, VK_BUFFER_USAGE_TRANSFER_SRC_BIT);
+
+  if (result == VK_SUCCESS) {
+    memcpy (staging.map, weights->words, size);
+    result = copy (memory, &staging, &memory->buffers[DSSR_BUFFER_WEIGHTS]);
+  }
+  destroy_buffer (memory->vulkan, &staging);
+  return result;
+}
+
+static bool
+make_buffers (
+    DssrVulkanMemory *memory, const uint64_t *sizes, DssrVulkanMessage *message)
+{
+  const DssrVulkan *vulkan = memory->vulkan;
+
+  for (int i = 0; i < DSSR_N_BUFFERS; i++) {
+    /* A buffer may not be empty. */
+    const uint64_t size = sizes[i] ? sizes[i] : 16;
+    if (size > vulkan->limits.maxStorageBufferRange)
+      return dssr_vulkan_fail (message, "%llu MiB of %s: %.100s allows %u MiB",
+          (unsigned long long)size >> 20, uses[i].name, vulkan->info.name,
+          vulkan->limits.maxStorageBufferRange >> 20);
+    /* Weights are copied; for tests, features too. */
+    const VkBufferUsageFlags usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT
+                                     | VK_BUFFER_USAGE_TRANSFER_SRC_BIT
+                                     | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+    if (!dssr_vulkan_check (message, uses[i].name,
+            make_buffer (vulkan, &memory->buffers[i], i, size, usage)))
+      return false;
+  }
+  return true;
+}
+
+DssrVulkanMemory *
+dssr_vulkan_memory_new (DssrVulkan *vulkan, uint64_t arena,
+    const DssrVulkanWeights *weights, uint64_t upload, uint64_t download,
+    DssrVulkanMessage *message)
+{
+  const uint64_t sizes[DSSR_N_BUFFERS] = {
+      [DSSR_BUFFER_ARENA] = 4 * arena,
+      [DSSR_BUFFER_WEIGHTS] = 4 * weights->n_words,
+      [DSSR_BUFFER_UPLOAD] = 4 * upload,
+      [DSSR_BUFFER_DOWNLOAD] = 4 * download,
+  };
+  DssrVulkanMemory *memory = calloc (1, sizeof *memory);
+
+  if (!memory || weights->failed) {
+    free (memory);
+    dssr_vulkan_fail (message, "out of memory");
+    return NULL;
+  }
+  memory->vulkan = vulkan;
+  if (make_buffers (memory, sizes, message)
+      && dssr_vulkan_check (message, "descriptors", make_pools (memory))
+      && (weights->n_words == 0
+          || dssr_vulkan_check (
+              message, "weights", upload_weights (memory, weights)))) {
+    write_descriptors (memory);
+    return memory;
+  }
+  dssr_vulkan_memory_free (memory);
+  return NULL;
+}
+
+void
+dssr_vulkan_memory_free (DssrVulkanMemory *memory)
+{
+  const DssrVulkan *vulkan = memory->vulkan;
+
+  if (dssr_vulkan_is_idle (memory->vulkan)) {
+    vkDestroyDescriptorPool (vulkan->device, memory->descriptors, NULL);
+    vkDestroyCommandPool (vulkan->device, memory->pool, NULL);
+    for (int i = 0; i < DSSR_N_BUFFERS; i++)
+      destroy_buffer (vulkan, &memory->buffers[i]);
+  }
+  free (memory);
+}
+
+uint64_t
+dssr_vulkan_memory_size (const DssrVulkanMemory *memory)
+{
+  uint64_t size = 0;
+  for (int i = 0; i < DSSR_N_BUFFERS; i++)
+    size += memory->buffers[i].size;
+  return size;
+}
+
+uint64_t
+dssr_vulkan_tensor_words (const DssrVulkanTensor *tensor)
+{
+  return (uint64_t)tensor->width * (uint64_t)tensor->height
+         * (uint64_t)tensor->quads * (tensor->wide ? 2 : 1);
+}

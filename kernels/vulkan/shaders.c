@@ -1,0 +1,40 @@
+/* The compiled shaders.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/vulkan/internal.h"
+
+static const uint32_t input[] =
+#include "input.h"
+    ;
+static const uint32_t conv[] =
+#include "conv.h"
+    ;
+static const uint32_t conv_dot[] =
+#include "conv-dot.h"
+    ;
+static const uint32_t deform[] =
+#include "deform.h"
+    ;
+static const uint32_t add[] =
+#include "add.h"
+    ;
+static const uint32_t up2[] =
+#include "up2.h"
+    ;
+static const uint32_t attention[] =
+#include "attention.h"
+    ;
+static const uint32_t enlarge[] =
+#include "enlarge.h"
+    ;
+
+const DssrSpirv dssr_shaders[DSSR_N_SHADERS] = {
+    [DSSR_SHADER_INPUT] = {input, sizeof input},
+    [DSSR_SHADER_CONV] = {conv, sizeof conv},
+    [DSSR_SHADER_CONV_DOT] = {conv_dot, sizeof conv_dot},
+    [DSSR_SHADER_DEFORM] = {deform, sizeof deform},
+    [DSSR_SHADER_ADD] = {add, sizeof add},
+    [DSSR_SHADER_UP2] = {up2, sizeof up2},
+    [DSSR_SHADER_ATTENTION] = {attention, sizeof attention},
+    [DSSR_SHADER_ENLARGE] = {enlarge, sizeof enlarge},
+};

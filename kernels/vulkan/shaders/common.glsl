@@ -1,0 +1,78 @@
+// What the shaders share: the buffers and the contract's arithmetic.
+//
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#extension GL_EXT_control_flow_attributes : require
+
+// Feature maps: planes of width * height pixels without margins. A pixel of a quad is one word, its
+// first channel in the lowest byte; a wide one is two.
+layout (set = 0, binding = 0) buffer Arena
+{
+  uint arena[];
+};
+layout (set = 0, binding = 1) readonly buffer Weights
+{
+  uvec4 weights[];
+};
+// Planes of pictures, rows of whole words.
+layout (set = 0, binding = 2) readonly buffer Upload
+{
+  uint upload[];
+};
+layout (set = 0, binding = 3) writeonly buffer Download
+{
+  uint download[];
+};
+
+// Two numbers of 16 bits in a word.
+ivec2
+halves (uint word)
+{
+  return ivec2 (word & 0xffffu, word >> 16);
+}
+
+// The contract's round.
+int
+rounding (int shift)
+{
+  return (1 << shift) >> 1;
+}
+
+int
+mulhrs (int a, int b)
+{
+  return (a * b + 0x4000) >> 15;
+}
+
+int
+sat16 (int x)
+{
+  return clamp (x, -32768, 32767);
+}
+
+ivec4
+unpack (uint pixel)
+{
+  return ivec4 (pixel & 255u, pixel >> 8 & 255u, pixel >> 16 & 255u, pixel >> 24);
+}
+
+uint
+pack (ivec4 lanes)
+{
+  const uvec4 u = uvec4 (lanes);
+  return u.x | u.y << 8 | u.z << 16 | u.w << 24;
+}
+
+uvec2
+pack_wide (ivec4 lanes)
+{
+  const uvec4 u = uvec4 (lanes) & 0xffffu;
+  return uvec2 (u.x | u.y << 16, u.z | u.w << 16);
+}
+
+// Entry 0 to 255 of a table of bytes that begins at weights[at].
+int
+look_up (uint at, int entry)
+{
+  const uint word = weights[at + uint (entry >> 4)][entry >> 2 & 3];
+  return int (bitfieldExtract (word, 8 * (entry & 3), 8));
+}

@@ -1,0 +1,86 @@
+#version 460
+// Bicubic enlargement of a plane, and the head: the same of luma, plus the network's residual. Four
+// samples of a row, so that whole words are written.
+//
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#extension GL_GOOGLE_include_directive : require
+#include "common.glsl"
+#include "samples.glsl"
+
+layout (local_size_x = 8, local_size_y = 8) in;
+layout (constant_id = 2) const int SCALE = 2;
+layout (constant_id = 3) const int PHASE_X = -4;
+layout (constant_id = 4) const int SHUFFLE = 0; // 0: no residual
+
+layout (push_constant) uniform Push
+{
+  uint out_size, in_size;
+  uint out_at, out_pitch, in_at, in_pitch;
+  uint residual_at, residual_size;
+  int phase_y;
+} p;
+
+// dssr_bicubic_taps
+const ivec4 taps[16] = ivec4[] (ivec4 (0, 128, 0, 0), ivec4 (-4, 127, 5, 0), ivec4 (-6, 123, 12, -1),
+  ivec4 (-8, 118, 20, -2), ivec4 (-9, 111, 29, -3), ivec4 (-9, 102, 39, -4), ivec4 (-9, 93, 50, -6),
+  ivec4 (-9, 83, 61, -7), ivec4 (-8, 72, 72, -8), ivec4 (-7, 61, 83, -9), ivec4 (-6, 50, 93, -9),
+  ivec4 (-4, 39, 102, -9), ivec4 (-3, 29, 111, -9), ivec4 (-2, 20, 118, -8), ivec4 (-1, 12, 123, -6),
+  ivec4 (0, 5, 127, -4));
+
+// The columns that the taps of four outputs reach, counted from the small sample of the first.
+const int FIRST = (PHASE_X >> 4) - 1;
+const int COLUMNS = ((48 / SCALE + PHASE_X) >> 4) + 2 - FIRST + 1, MAX_COLUMNS = 6;
+
+int
+residual (int x, int y)
+{
+  const ivec2 size = halves (p.residual_size);
+  const uint channel = uint (y % SHUFFLE * SHUFFLE + x % SHUFFLE);
+  // Outputs after the last of a row, which fill its last word, have no pixel.
+  const uint pixel = uint (y / SHUFFLE * size.x + min (x / SHUFFLE, size.x - 1));
+  const uint at = p.residual_at + 2 * ((channel >> 2) * size.x * size.y + pixel) + (channel >> 1 & 1);
+  return bitfieldExtract (int (arena[at]), int (16 * (channel & 1)), 16);
+}
+
+void
+main ()
+{
+  const ivec2 out_size = halves (p.out_size), in_size = halves (p.in_size);
+  const int x0 = 4 * int (gl_GlobalInvocationID.x), y = int (gl_GlobalInvocationID.y);
+  if (x0 >= out_size.x || y >= out_size.y)
+    return;
+
+  const int place_y = 16 / SCALE * y + p.phase_y;
+  const ivec4 down = taps[place_y & 15];
+  uvec4 rows;
+  [[unroll]] for (int k = 0; k < 4; k++)
+    rows[k] = p.in_at + p.in_pitch * uint (clamp ((place_y >> 4) - 1 + k, 0, in_size.y - 1));
+
+  int columns[MAX_COLUMNS];
+  [[unroll]] for (int c = 0; c < COLUMNS; c++) {
+    const int x = clamp (x0 / SCALE + FIRST + c, 0, in_size.x - 1);
+    const int sum = down.x * load_sample (rows.x, x) + down.y * load_sample (rows.y, x)
+                    + down.z * load_sample (rows.z, x) + down.w * load_sample (rows.w, x);
+    columns[c] = (sum + rounding (DEPTH - 7)) >> (DEPTH - 7);
+  }
+
+  ivec4 samples;
+  [[unroll]] for (int i = 0; i < 4; i++) {
+    const int place = 16 * i / SCALE + PHASE_X, c = (place >> 4) - 1 - FIRST;
+    const ivec4 across = taps[place & 15];
+    int sum = across.x * columns[c] + across.y * columns[c + 1] + across.z * columns[c + 2]
+              + across.w * columns[c + 3];
+    if (SHUFFLE > 0)
+      sum += residual (x0 + i, y) * 128;
+    samples[i] = clamp ((sum + rounding (21 - DEPTH)) >> (21 - DEPTH), 0, MAX_SAMPLE);
+  }
+
+  const uint at = p.out_at + y * p.out_pitch;
+  if (DEPTH == 8) {
+    download[at + x0 / 4] = pack (samples);
+  } else {
+    const uvec2 words = pack_wide (samples << SHIFT);
+    download[at + x0 / 2] = words.x;
+    download[at + x0 / 2 + 1] = words.y;
+  }
+}

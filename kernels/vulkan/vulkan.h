@@ -1,0 +1,180 @@
+/* The operations on a GPU, by Vulkan compute shaders: devices, memory,
+ * recorded commands.
+ *
+ * A tensor on the GPU has no margins and no rings: its planes of width * height
+ * pixels lie one after the other in one buffer, the arena. Operations are
+ * recorded once and submitted as often as wanted. What fails says why in a
+ * DssrVulkanMessage; then nothing was done.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "kernels/kernels.h"
+
+typedef struct {
+  char text[256];
+} DssrVulkanMessage;
+
+/* ---- Devices ---- */
+
+typedef enum {
+  DSSR_VULKAN_DISCRETE,
+  DSSR_VULKAN_INTEGRATED,
+  DSSR_VULKAN_VIRTUAL,
+  DSSR_VULKAN_OTHER,
+  DSSR_VULKAN_CPU, /* lavapipe, SwiftShader */
+} DssrVulkanKind;
+
+/* How four products of bytes are added. All give the same. */
+typedef enum {
+  DSSR_VULKAN_DOT_PLAIN,       /* one by one */
+  DSSR_VULKAN_DOT_EMULATED,    /* OpSDot, which the driver splits up */
+  DSSR_VULKAN_DOT_ACCELERATED, /* OpSDot, one instruction */
+} DssrVulkanDot;
+
+typedef struct {
+  int index; /* in the order in which Vulkan lists them */
+  char name[256];
+  char driver[512];
+  uint8_t uuid[16];
+  DssrVulkanKind kind;
+  DssrVulkanDot dot;
+  unsigned version;  /* of Vulkan: major << 8 | minor */
+  int64_t drm_major; /* of the render node; 0: it has none that is known */
+  int64_t drm_minor;
+  unsigned subgroup; /* invocations */
+  uint64_t memory;   /* bytes of its largest local heap */
+  char lacks[64];    /* what it would need; "": nothing */
+} DssrVulkanInfo;
+
+extern const char *const dssr_vulkan_kind_names[DSSR_VULKAN_CPU + 1];
+extern const char *const dssr_vulkan_dot_names[DSSR_VULKAN_DOT_ACCELERATED + 1];
+
+/* The devices of this machine, at most `max`; returns how many. 0 with a
+ * message when there is none. */
+int dssr_vulkan_list (
+    DssrVulkanInfo *infos, int max, DssrVulkanMessage *message);
+
+typedef struct {
+  const char *device; /* an index, a UUID in hexadecimal digits, or the path of
+                         a DRM node; NULL: the first discrete, integrated,
+                         virtual, other one */
+  bool allow_cpu;     /* the CPU in the guise of a GPU will do */
+  bool plain;         /* does without OpSDot, for comparison */
+  const char *cache;  /* folder for compiled pipelines, or NULL: none */
+} DssrVulkanConfig;
+
+/* A device at work, for one thread at a time. */
+typedef struct DssrVulkan DssrVulkan;
+
+DssrVulkan *dssr_vulkan_open (
+    const DssrVulkanConfig *config, DssrVulkanMessage *message);
+void dssr_vulkan_close (DssrVulkan *vulkan);
+const DssrVulkanInfo *dssr_vulkan_info (const DssrVulkan *vulkan);
+/* Writes what pipelines were compiled to the cache, if there are new ones. */
+void dssr_vulkan_save_cache (DssrVulkan *vulkan);
+
+/* ---- Weights ---- */
+
+/* What convolutions and tables become before they go to the GPU. */
+typedef struct {
+  uint32_t *words;
+  size_t n_words, capacity;
+  bool failed; /* no memory */
+} DssrVulkanWeights;
+
+/* Each returns the place by which an operation names it. */
+uint32_t dssr_vulkan_add_conv (
+    DssrVulkanWeights *weights, const DssrConv *conv);
+uint32_t dssr_vulkan_add_table (
+    DssrVulkanWeights *weights, const uint8_t *table);
+void dssr_vulkan_clear_weights (DssrVulkanWeights *weights);
+
+/* ---- Memory ---- */
+
+/* All that a network has on the GPU. */
+typedef struct DssrVulkanMemory DssrVulkanMemory;
+
+/* Words of the arena, and of the buffers for pictures. */
+DssrVulkanMemory *dssr_vulkan_memory_new (DssrVulkan *vulkan, uint64_t arena,
+    const DssrVulkanWeights *weights, uint64_t upload, uint64_t download,
+    DssrVulkanMessage *message);
+void dssr_vulkan_memory_free (DssrVulkanMemory *memory);
+uint64_t dssr_vulkan_memory_size (const DssrVulkanMemory *memory);
+
+typedef struct {
+  uint32_t at; /* word of the arena, or of the buffer for pictures */
+  int width, height, quads;
+  bool wide;
+} DssrVulkanTensor;
+
+/* A multiple of this is where tensors begin. */
+enum { DSSR_VULKAN_ALIGNMENT = 64 };
+
+/* Words that a tensor takes. */
+uint64_t dssr_vulkan_tensor_words (const DssrVulkanTensor *tensor);
+
+/* A plane of a picture, in rows of `pitch` words. Samples of 8 bits are bytes,
+ * deeper ones 16 bits. */
+typedef struct {
+  uint32_t at, pitch;
+  int width, height;
+  int depth, shift; /* as in DssrSamples */
+} DssrVulkanPlane;
+
+/* The pitch of a plane that is this wide. */
+uint32_t dssr_vulkan_pitch (int width, int depth);
+
+/* Copies a picture's plane into the buffer for uploads; rows y0 to y1 - 1 of
+ * one out of the buffer for downloads. */
+void dssr_vulkan_put_plane (DssrVulkanMemory *memory,
+    const DssrVulkanPlane *plane, const DssrSamples *in);
+void dssr_vulkan_get_plane (const DssrVulkanMemory *memory,
+    const DssrVulkanPlane *plane, const DssrSamples *out, int y0, int y1);
+
+/* ---- Commands ---- */
+
+/* Operations that are done together. They are done as if one after the other;
+ * where one needs nothing of another, side by side. */
+typedef struct DssrVulkanCommands DssrVulkanCommands;
+
+DssrVulkanCommands *dssr_vulkan_commands_new (
+    DssrVulkanMemory *memory, DssrVulkanMessage *message);
+void dssr_vulkan_commands_free (DssrVulkanCommands *commands);
+
+/* As in DssrKernels, over all rows. A plane of `luma` or `in` is in the buffer
+ * for uploads, one of `out` in that for downloads. */
+void dssr_vulkan_input (DssrVulkanCommands *commands,
+    const DssrVulkanTensor *out, const DssrVulkanPlane *luma, int unshuffle);
+void dssr_vulkan_conv (DssrVulkanCommands *commands,
+    const DssrVulkanTensor *out, const DssrVulkanTensor *in, int n_in,
+    const DssrConv *conv, uint32_t weights);
+void dssr_vulkan_deform (DssrVulkanCommands *commands,
+    const DssrVulkanTensor *out, const DssrVulkanTensor *feature,
+    const DssrVulkanTensor *offset, const DssrDeform *deform, uint32_t table);
+void dssr_vulkan_add (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
+    const DssrVulkanTensor *a, const DssrVulkanTensor *b, const DssrAdd *add);
+void dssr_vulkan_up2 (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
+    const DssrVulkanTensor *in);
+void dssr_vulkan_attention (DssrVulkanCommands *commands,
+    const DssrVulkanTensor *out, const DssrVulkanTensor *a,
+    const DssrVulkanTensor *b, const DssrVulkanTensor *v,
+    const DssrAttention *attention, uint32_t table);
+void dssr_vulkan_bicubic (DssrVulkanCommands *commands,
+    const DssrVulkanPlane *out, const DssrVulkanPlane *in,
+    const DssrBicubic *bicubic);
+void dssr_vulkan_head (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
+    const DssrVulkanPlane *luma, const DssrVulkanTensor *residual,
+    const DssrBicubic *bicubic, int shuffle);
+
+/* Nothing is recorded after this. false: something could not be recorded. */
+bool dssr_vulkan_end (DssrVulkanCommands *commands, DssrVulkanMessage *message);
+int dssr_vulkan_barriers (const DssrVulkanCommands *commands);
+
+/* Hands commands to the GPU; dssr_vulkan_wait waits until all that were handed
+ * over are done. After a failure of either, the device does no more work. The
+ * environment variable DSSR_VULKAN_FAULT makes one fail: "lost@N", "oom@N" or
+ * "timeout@N", where N counts what was submitted, from 0. */
+bool dssr_vulkan_submit (
+    DssrVulkanCommands *commands, DssrVulkanMessage *message);
+bool dssr_vulkan_wait (DssrVulkan *vulkan, DssrVulkanMessage *message);
