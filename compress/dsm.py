@@ -21,14 +21,13 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from .distil import Distillation
-from .graph import Op, quads
+from .graph import SPARSE_BELOW, Op, quads
 from .losses import picture_loss
 from .net import Net
 from .optimiser import MOMENTUM, Optimiser
 from .train import arguments, batches, load, train
 
 ANNEALED = 0.6  # the part of the schedule in which masks are learnt
-WHOLE = 0.8  # a layer that would keep more of its quads than this keeps all: engines run it densely
 TEMPERATURES = (0.5, 0.02)  # width of the sigmoid at the start and at the end, in standard deviations of the scores
 SCORE_RATE = 0.1  # how far a score moves in a step, in temperatures
 RANKING_BATCHES = 32
@@ -137,7 +136,7 @@ class MaskedNet(Net):
             kept = self.affordable(worth, allowance, whole)
             parts = {n: kept[layer.quads].float().mean().item() for n, layer in self.layers.items() if n not in whole}
             fullest = max(parts, key=parts.get, default=None)
-            if fullest is None or parts[fullest] <= WHOLE:
+            if fullest is None or parts[fullest] < SPARSE_BELOW:
                 return kept
             whole.add(fullest)
             if sum(self.layers[name].whole_cost for name in whole) > allowance:

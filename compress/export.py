@@ -13,11 +13,9 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-from .graph import STAGES
+from .graph import SPARSE_BELOW, STAGES
 from .quant import QuantNet
 from .train import load
-
-MASK_HEADER = 80  # bytes that a mask takes in the header of the file, about
 
 
 def padded(count):
@@ -30,12 +28,11 @@ def pack_bits(values, bits):
     return np.packbits(fields.astype(np.uint8).reshape(-1), bitorder="little")
 
 
-def without_zeros(dense, bits):
-    """(weights, mask) of int8 weights (outputs, taps, inputs): quads that are 0 left out, if that makes them smaller."""
+def without_zeros(dense):
+    """(weights, mask) of int8 weights (outputs, taps, inputs): quads that are 0 left out, if engines can skip them."""
     quads = dense.reshape(-1, 4)
     present = quads.any(1)
-    saved = (~present).sum() * 4 * bits / 8
-    if saved <= len(quads) / 8 + MASK_HEADER:
+    if present.mean() >= SPARSE_BELOW:
         return dense, None
     return quads[present], np.packbits(present, bitorder="little")
 
@@ -76,7 +73,7 @@ class Exporter:
             block[: op.channels, :, : i.channels] = part.transpose(0, 2, 1)
             blocks.append(block)
             first += i.channels
-        values, mask = without_zeros(np.concatenate(blocks, 2), op.bits)
+        values, mask = without_zeros(np.concatenate(blocks, 2))
         self.tensors[f"{name}.weight"] = values if op.bits == 8 else pack_bits(values, op.bits)
         if mask is not None:
             self.tensors[f"{name}.mask"] = mask

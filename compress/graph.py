@@ -12,6 +12,7 @@ neighbour, in order of time.
 from dataclasses import dataclass, field
 
 STAGES = ("frame", "align", "fuse")
+SPARSE_BELOW = 0.8  # the part of a convolution's quads from which on engines run it as if all were there
 
 
 @dataclass
