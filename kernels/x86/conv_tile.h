@@ -16,7 +16,7 @@
 #endif
 
 enum {
-  TILE_VECTORS = 10, /* of the widest tile */
+  TILE_VECTORS = 12, /* of the widest tile */
   MAX_ROWS = 384,    /* of the input quads that are summed over at once */
 };
 
