@@ -13,6 +13,7 @@ weights that are left are fine-tuned. Resumes like compress.train. compress.quan
 
 import copy
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,11 @@ class MaskedNet(Net):
 
     def __init__(self, graph, density, dense=()):
         graph = copy.deepcopy(graph)
+        if any(op.quads is not None for op in graph.operations()):
+            raise ValueError("the network is sparse already: start from the dense one")
+        unknown = set(dense) - {op.out for op, *_ in graph.convolutions()}
+        if unknown:
+            raise ValueError(f"no convolution is called {', '.join(sorted(unknown))}")
         self.dense_macs, self.density = graph.macs(), density
         costs, whole = {}, {}
         for op, counts, times in graph.convolutions():
@@ -287,7 +293,10 @@ def main():
     torch.set_num_threads(args.threads)
     source_net, state = load(args.float)
     fields = {"kept": state["kept"]} if "kept" in state else {}
-    net = DifferentiableMasks(source_net.graph, args.density, args.dense)
+    try:
+        net = DifferentiableMasks(source_net.graph, args.density, args.dense)
+    except ValueError as error:
+        sys.exit(f"{args.float}: {error}")
     net.load_state_dict(source_net.state_dict(), strict=False)
     net.to(args.device, memory_format=torch.channels_last)
     source = batches(args, net.graph.scale)

@@ -197,8 +197,13 @@ def test_layers_may_stay_dense():
     net.set_masks(net.best(torch.rand(len(net.cost)), 0.5))
     assert net.graph.macs() / graph.macs() == pytest.approx(0.5, rel=0.01)
     assert all(op.quads is None for op in graph.operations()), "the given graph is not to change"
-    with pytest.raises(ValueError, match="dense"):
-        MaskedNet(graph, 0.2, list(net.layers)[:-1])
+    for density, names, graph, complaint in (
+        (0.2, list(net.layers)[:-1], graph, "stay dense"),
+        (0.5, ["tail"], graph, "tail"),
+        (0.5, [], net.graph, "sparse already"),
+    ):
+        with pytest.raises(ValueError, match=complaint):
+            MaskedNet(graph, density, names)
 
 
 def with_useless_quads(density):
