@@ -42,11 +42,11 @@ class Exporter:
 
     def __init__(self, net):
         self.net, self.graph = net, net.graph
-        self.tensors, self.stages = {}, {stage: [] for stage in STAGES}
+        self.tensors, self.stages, self.scales = {}, {stage: [] for stage in STAGES}, {}
 
     def run(self):
         self.net.walk(self._operation)
-        return self.stages, self.tensors
+        return self.stages, self.tensors, self.scales
 
     def _operation(self, stage, op, inputs):
         fields = {"op": op.op, "out": op.out, "in": list(op.inputs)}
@@ -64,6 +64,7 @@ class Exporter:
         )
         if not op.wide:
             fields.update(zero=p["zero"], max=p["max"])
+            self.scales[op.out] = p["scale"]
         weight = p["weight"].detach().cpu().numpy().round().astype(np.int8)
         rows, taps = padded(op.channels), op.kernel**2
         blocks, first = [], 0
@@ -84,7 +85,7 @@ class Exporter:
                 self.tensors[f"{name}.{kind}"] = values
 
     def _add(self, op, inputs, fields, name):
-        mult, _, zero = self.net.add_parameters(op, *inputs)
+        mult, self.scales[op.out], zero = self.net.add_parameters(op, *inputs)
         fields.update(mult=mult, zero=zero, max=op.max)
 
     def _up2(self, op, inputs, fields, name):
@@ -107,7 +108,7 @@ class Exporter:
 
 def export(net, file, scene, rung_name, provenance):
     """Writes `net` to `file`. `provenance` is a dictionary for people: training data, tools, measurements."""
-    stages, tensors = Exporter(net).run()
+    stages, tensors, scales = Exporter(net).run()
     metadata = {
         "dssr.version": "1",
         "dssr.scale": str(net.graph.scale),
@@ -116,6 +117,7 @@ def export(net, file, scene, rung_name, provenance):
         "dssr.rung": rung_name,
         "dssr.provenance": json.dumps(provenance),
         "dssr.graph": json.dumps(stages),
+        "dssr.scales": json.dumps(scales),
     }
     save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, file, metadata)
     Path(file).chmod(0o644)

@@ -32,11 +32,6 @@ class Quantised:
     max: int = 255
 
 
-def exactly(linear, exact):
-    """`exact` in the forward pass, the gradient of `linear` in the backward pass."""
-    return linear + (exact - linear).detach()
-
-
 def mulhrs(a, b):
     return (a * b + 0x4000) >> 15
 
@@ -112,7 +107,8 @@ class Observer(Net):
         values = super().run(stage, given)
         for op in getattr(self.graph, stage):
             flat = values[op.out].flatten()
-            self.values.setdefault(op.out, []).append(flat[:: -(-flat.numel() // OBSERVED)])
+            some = flat[:: -(-flat.numel() // OBSERVED)]
+            self.values.setdefault(op.out, []).append(torch.cat((some, flat.min()[None], flat.max()[None])))
         return values
 
     def op_conv(self, op, inputs):
@@ -143,14 +139,29 @@ class QuantNet(Net):
     @torch.no_grad()
     def calibrate(self, windows):
         """Sets all ranges from what the floating-point network makes of `windows`."""
+        seen = self.observe(windows)
+        self.choose_ranges(seen)
+        self.choose_clips(seen)
+
+    @torch.no_grad()
+    def observe(self, windows):
+        """The Observer that has seen `windows`."""
         seen = Observer(self.graph).to(next(self.parameters()).device)
         seen.load_state_dict(self.state_dict(), strict=False)
         for window in windows:
             seen(window)
+        return seen
+
+    def choose_ranges(self, seen):
+        """Sets the ranges of activations by what an Observer has seen."""
         for op in self.graph.operations():
             if hasattr(self, f"range_{op.out}"):
                 bounds = best_range(torch.cat(seen.values[op.out]), op.max)
                 getattr(self, f"range_{op.out}").copy_(torch.tensor(bounds))
+
+    @torch.no_grad()
+    def choose_clips(self, seen):
+        """Sets the ranges of weights, those of activations being set."""
         self.walk(lambda stage, op, inputs: op.op == "conv" and self._choose_clips(op, inputs, seen.moments[op.out]))
 
     def _choose_clips(self, op, inputs, moments):
@@ -201,6 +212,10 @@ class QuantNet(Net):
     def op_input(self, op, inputs):
         return Quantised(torch.round(super().op_input(op, inputs) * 255), 1 / 255)
 
+    def exactly(self, linear, exact):
+        """`exact` in the forward pass, the gradient of `linear` in the backward pass."""
+        return linear + (exact - linear).detach()
+
     def folded_weight(self, op, inputs):
         """A convolution's weights times the scales of its inputs."""
         weight = self.weight(op)
@@ -212,6 +227,13 @@ class QuantNet(Net):
         bias = self.convs[op.out].bias.detach().abs().max().item() / BIAS_MAX  # where masks leave next to nothing
         return scale.clamp(min=max(scale.max().item() / (2 if op.wide else 8), bias, 1e-12))
 
+    def integer_weight(self, op, inputs):
+        """A convolution's weights as integers, with gradients, and what a step of each row stands for."""
+        weight, top = self.folded_weight(op, inputs), WEIGHT_MAX[op.bits]
+        scale = self.weight_scale(op, weight)
+        weight = weight / scale.view(-1, 1, 1, 1)
+        return self.exactly(weight, weight.round().clamp(-top - 1, top)), scale
+
     def conv_parameters(self, op, inputs):
         """What the contract needs of a convolution: its integers and the ratio that they stand for.
 
@@ -219,14 +241,10 @@ class QuantNet(Net):
         (int32), shift, ratio (float), zero, max, scale. `inputs` are Quantised or what has their scale and zero.
         """
         conv = self.convs[op.out]
-        weight = self.folded_weight(op, inputs)
-        scale = self.weight_scale(op, weight)
-        weight = weight / scale.view(-1, 1, 1, 1)
-        top = WEIGHT_MAX[op.bits]
-        weight = exactly(weight, weight.round().clamp(-top - 1, top))
+        weight, scale = self.integer_weight(op, inputs)
         in_zero = per_channel(inputs, [float(i.zero) for i in inputs], weight.device)
         bias = conv.bias / scale
-        bias = exactly(bias, bias.round()) - (weight * in_zero).sum((1, 2, 3))
+        bias = self.exactly(bias, bias.round()) - (weight * in_zero).sum((1, 2, 3))
         out_scale, zero = self.output_format(op)
         ratio = scale / out_scale
         shift, _ = split_ratio(ratio.max().item(), 32767 if op.wide else 8191)
@@ -252,10 +270,10 @@ class QuantNet(Net):
             linear = F.leaky_relu(linear, LEAKY_SLOPE)
             exact = torch.maximum(exact, mulhrs(t, p["mult_neg"].view(1, -1, 1, 1)))
         if op.wide:
-            return Quantised(exactly(linear, sat16(exact).float()), p["scale"])
+            return Quantised(self.exactly(linear, sat16(exact).float()), p["scale"])
         zero, top = p["zero"], p["max"]
         linear = (linear + zero).clamp(0, top)
-        return Quantised(exactly(linear, (exact + zero).clamp(0, top).float()), p["scale"], zero, top)
+        return Quantised(self.exactly(linear, (exact + zero).clamp(0, top).float()), p["scale"], zero, top)
 
     def add_parameters(self, op, a, b):
         """The contract's two multipliers, and scale and zero point of the sum."""
@@ -272,12 +290,12 @@ class QuantNet(Net):
         linear = (a.q - a.zero) * (a.scale / scale) + (b.q - b.zero) * (b.scale / scale) + zero
         total = sum(mulhrs((integers(i.q) - i.zero) << 6, m) for i, m in zip(inputs, mult))
         exact = (zero + ((total + 16) >> 5)).clamp(0, op.max)
-        return Quantised(exactly(linear.clamp(0, op.max), exact.float()), scale, zero, op.max)
+        return Quantised(self.exactly(linear.clamp(0, op.max), exact.float()), scale, zero, op.max)
 
     def op_up2(self, op, inputs):
         (x,) = inputs
         linear = F.interpolate(x.q, scale_factor=2, mode="bilinear", align_corners=False)
-        return Quantised(self.crop(op, exactly(linear, (linear + 0.5).floor())), x.scale, x.zero, x.max)
+        return Quantised(self.crop(op, self.exactly(linear, (linear + 0.5).floor())), x.scale, x.zero, x.max)
 
     def op_deform(self, op, inputs):
         feature, offsets = inputs
@@ -299,10 +317,9 @@ class QuantNet(Net):
     def lookup(self, logits):
         return self.table.to(logits.device)[(logits + 128).clamp(0, 255).long()]
 
-    @staticmethod
-    def gated(linear, value, gate, like):
+    def gated(self, linear, value, gate, like):
         exact = like.zero + (((value - like.zero) * gate + 128) >> 8)
-        return Quantised(exactly(linear, exact.float()), like.scale, like.zero, like.max)
+        return Quantised(self.exactly(linear, exact.float()), like.scale, like.zero, like.max)
 
     @staticmethod
     def attention_parameters(a, b):

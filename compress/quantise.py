@@ -1,17 +1,19 @@
 """Quantisation-aware fine-tuning: a floating-point checkpoint becomes an integer one.
 
-    nice -n 19 python3 -m compress.quantise --float build/x4.pt --data build/train.npy \\
+    nice -n 19 python3 -m compress.quantise --float build/x4-bits.pt --data build/train.npy \\
         --out build/x4-int.pt --minutes 30
 
-Ranges of activations are calibrated once, then weights and biases are trained with a forward
-pass that equals the integer contract. Resumes like compress.train.
+Bits are those of the checkpoint's graph: 8, or what compress.pde assigned. Ranges are calibrated, then weights and
+biases are trained with a forward pass that grows from floating point into the integer contract (qap.py). Resumes like
+compress.train.
 """
 
 from pathlib import Path
 
 import torch
 
-from .quant import QuantNet
+from .distil import Distillation
+from .qap import PROGRESS, NoisyNet, ProgressiveLoss
 from .train import arguments, batches, load, train
 
 CALIBRATION_BATCHES = 16
@@ -19,14 +21,24 @@ CALIBRATION_BATCHES = 16
 
 def main():
     parser = arguments(__doc__.splitlines()[0], peak=2e-4, guide=0.0)
-    parser.add_argument("--float", type=Path, required=True, help="checkpoint of compress.train")
+    parser.add_argument("--float", type=Path, required=True, help="checkpoint of compress.train or compress.pde")
+    parser.add_argument("--progress", type=float, default=PROGRESS, help="part of the schedule in which noise grows to "
+                        "all of the rounding; 0: all from the start")  # fmt: skip
+    parser.add_argument("--teacher", type=Path, help="checkpoint of a floating-point network to learn from as well")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    net, _ = load(args.float, QuantNet)
+    if args.seed is not None:
+        torch.manual_seed(args.seed)
+    net, _ = load(args.float, NoisyNet)
     source = batches(args, net.graph.scale)
     net.to(args.device, memory_format=torch.channels_last)
-    net.calibrate(source.next()[0] for _ in range(CALIBRATION_BATCHES))
-    train(net, source, args)
+    if not args.out.exists():
+        net.calibrate(source.next()[0] for _ in range(CALIBRATION_BATCHES))
+    loss_of = None
+    if args.teacher:
+        teacher = load(args.teacher)[0].to(args.device, memory_format=torch.channels_last)
+        loss_of = Distillation(teacher, net.graph)
+    train(net, source, args, ProgressiveLoss(args.progress, loss_of))
 
 
 if __name__ == "__main__":
