@@ -1,8 +1,8 @@
 """Which units go for a budget, and the network without them (SACP).
 
 Units go by whole quads of channels, the smallest steps that the engine saves anything by: each time those of the space
-where the importance lost is least for what is saved. At the end what still fits comes back, and quads of two spaces
-are exchanged while that gains.
+where the importance lost is least for what is saved. At the end quads come back, those that fit and those that are worth
+more than what must go for them.
 """
 
 from dataclasses import replace
@@ -77,40 +77,52 @@ class Selection:
         made = ((space, self.step(space, keep, back)) for space in range(len(self.spaces)))
         return [(space, after) for space, after in made if after is not None]
 
-    def price(self, space, after):
+    def price(self, before, after):
         """What a removal loses for what it saves."""
-        return max(self.loss(after) - self.loss(self.keep), 0) / (self.cost(self.keep) - self.cost(after))
+        return max(self.loss(after) - self.loss(before), 0) / (self.cost(before) - self.cost(after))
+
+    def reduced(self, keep, budget, frozen=None):
+        """`keep` within the budget by removals at the lowest price, in all spaces but `frozen`; or None. The last
+        removal may be any that is enough, the price of what is saved beyond the budget does not count."""
+        best = None
+        while self.cost(keep) > budget:
+            removals = [after for space, after in self.steps(keep) if space != frozen]
+            if not removals:
+                return best
+            enough = [after for after in removals if self.cost(after) <= budget]
+            best = min(enough if best is None else [best, *enough], key=self.loss, default=None)
+            keep = min(removals, key=lambda after: self.price(keep, after))
+        return keep if best is None else best
 
     def run(self, budget):
-        while self.cost(self.keep) > budget:
-            removals = self.steps(self.keep)
-            if not removals:
-                raise ValueError(f"The smallest network costs {self.cost(self.keep):.0f}, more than {budget:.0f}.")
-            self.keep = min(removals, key=lambda r: (self.price(*r), r[0]))[1]
-        self.fill(budget)
-        return self.keep
-
-    def fill(self, budget):
-        """Takes back what fits and exchanges quads, while the loss falls."""
-        while True:
-            starts = [self.keep] + [after for _, after in self.steps(self.keep)]
-            ends = [after for start in starts for _, after in self.steps(start, back=True)]
-            best = min((end for end in ends if self.cost(end) <= budget), key=self.loss, default=self.keep)
-            if self.loss(best) >= self.loss(self.keep):
-                return
-            self.keep = best
+        """Removes until the budget is kept, then takes back quads, at the expense of others if it must be, while that
+        gains."""
+        keep = self.reduced(self.keep, budget)
+        while keep is not None:
+            self.keep = keep
+            others = [self.reduced(after, budget, space) for space, after in self.steps(keep, back=True)]
+            best = min((other for other in others if other is not None), key=self.loss, default=keep)
+            if self.loss(best) >= self.loss(keep):
+                return keep
+            keep = best
+        raise ValueError(f"A network of one quad in each tensor costs more than {budget:.0f}.")
 
 
 class Uniform(Selection):
     """The same part of every space goes, as near as quads allow; the importance only chooses within a space."""
 
-    def price(self, space, after):
-        return -self.keep[self.spaces[space].units].mean(), self.cost(after)
+    def part(self, space, keep):
+        return keep[self.spaces[space].units].mean()
 
-    def fill(self, budget):
-        """Takes back what fits, the thinnest spaces first."""
+    def run(self, budget):
+        while self.cost(self.keep) > budget:
+            removals = self.steps(self.keep)
+            if not removals:
+                raise ValueError(f"A network of one quad in each tensor costs more than {budget:.0f}.")
+            self.keep = max(removals, key=lambda r: (self.part(r[0], self.keep), -self.cost(r[1])))[1]
         while ends := [end for end in self.steps(self.keep, back=True) if self.cost(end[1]) <= budget]:
-            self.keep = min(ends, key=lambda e: (self.keep[self.spaces[e[0]].units].mean(), e[0]))[1]
+            self.keep = min(ends, key=lambda e: self.part(e[0], self.keep))[1]
+        return self.keep
 
 
 @torch.no_grad()

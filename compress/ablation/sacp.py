@@ -167,7 +167,6 @@ def plot(results, file):
         runs = [results[f"{target}: {method}"] for target in TITLES]
         macs, psnr = ([first, *(r[key] for r in runs)] for key, first in (("macs", base["macs"]), ("psnr", best)))
         left.plot(macs, psnr, marker=marker, label=method)
-    left.set_xscale("log")
     left.set_xlabel("multiply-accumulates per output pixel")
     left.set_ylabel("PSNR, dB")
     left.grid(alpha=0.3)
@@ -178,7 +177,7 @@ def plot(results, file):
         right.bar(names, [results[of]["channels"][name] for name in names], color=colour, label=title)
     right.tick_params(axis="x", rotation=90)
     right.set_ylabel("channels left by SACP")
-    right.legend(frameon=False)
+    right.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, metadata={"Date": None})

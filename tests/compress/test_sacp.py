@@ -187,8 +187,40 @@ def test_budget(make_float, part, kind):
 def test_budget_too_small(make_float):
     net, _ = make_float()
     groups = Groups(net.graph)
-    with pytest.raises(ValueError, match="smallest"):
+    with pytest.raises(ValueError, match="one quad"):
         Selection(net.graph, groups, magnitude(net, groups)).run(1)
+
+
+def test_selection_is_near_the_best_of_all():
+    """Of a graph small enough to try everything."""
+    g = Graph(2)
+    g.frame = [
+        Op("input", "x", ["luma"], 1),
+        Op("conv", "a", ["x"], 16, kernel=3),
+        Op("conv", "b", ["a"], 12, kernel=3),
+        Op("conv", "c", ["b"], 8, stride=2),
+        Op("conv", "d", ["b"], 16, kernel=3),
+        Op("add", "e", ["d", "a"], 16),
+    ]
+    g.fuse = [
+        Op("conv", "f", ["ref.c"], 12, kernel=3),
+        Op("conv", "r", ["ref.e"], 4, kernel=3, wide=True),
+        Op("head", "out", ["r"], 4),
+    ]
+    groups = Groups(g)
+    for seed in range(12):
+        importance = np.random.default_rng(seed).lognormal(size=groups.count)
+        budget = (0.3 + 0.05 * seed) * g.macs()
+        selection = Selection(g, groups, importance)
+        everything = [np.ones(groups.count, bool)]
+        for space in range(len(selection.spaces)):
+            fewer = everything
+            while fewer := [k for k in (selection.step(space, keep) for keep in fewer) if k is not None]:
+                everything = everything + fewer
+        best = min(selection.loss(keep) for keep in everything if selection.cost(keep) <= budget)
+        keep = selection.run(budget)
+        assert selection.cost(keep) <= budget
+        assert selection.loss(keep) <= 1.1 * best + 1e-9, seed
 
 
 def test_budget_of_channels(make_float):
@@ -309,6 +341,17 @@ def test_features_are_learnt(make_float):
         distances.append(loss.difference(small).item())
         optimiser.step()
     assert distances[-1] < 0.8 * distances[0]
+
+
+def test_quantised_networks_learn_features_too(make_float):
+    net, pairs = make_float()
+    quantised = QuantNet(net.graph)
+    quantised.load_state_dict(net.state_dict(), strict=False)
+    quantised.calibrate([low for low, _ in pairs])
+    loss = Distillation(net, net.graph)
+    loss(quantised, *pairs[0], 0.0).backward()
+    assert 0 < loss.difference(quantised) < 0.2
+    assert quantised.convs["down3"].weight.grad.abs().sum() > 0
 
 
 def test_pruned_is_quantised_and_exported(make_float, make_footage, tmp_path):
