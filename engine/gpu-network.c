@@ -55,6 +55,14 @@ add_weights (DssrGpuNetwork *network, DssrVulkanWeights *weights)
   }
 }
 
+static guint64
+plane_words (const DssrVulkanPlane *plane)
+{
+  guint64 words = (guint64)plane->pitch * (guint64)plane->height;
+  return (words + DSSR_VULKAN_ALIGNMENT - 1) / DSSR_VULKAN_ALIGNMENT
+         * DSSR_VULKAN_ALIGNMENT;
+}
+
 /* Places a plane at *words. */
 static DssrVulkanPlane
 place_plane (const DssrFormat *format, int plane, guint64 *words)
@@ -68,7 +76,7 @@ place_plane (const DssrFormat *format, int plane, guint64 *words)
       .depth = samples.depth,
       .shift = samples.shift,
   };
-  *words += (guint64)placed.pitch * (guint64)placed.height;
+  *words += plane_words (&placed);
   return placed;
 }
 
@@ -86,8 +94,7 @@ place_planes (
     network->bicubic[i] = dssr_picture_bicubic (format, i, scale);
   }
   network->luma = place_plane (format, 0, upload);
-  *upload += (guint64)(slots - 1) * network->luma.pitch
-             * (guint64)network->luma.height;
+  *upload += (guint64)(slots - 1) * plane_words (&network->luma);
 }
 
 static gboolean
@@ -181,7 +188,7 @@ DssrVulkanPlane
 dssr_gpu_network_luma (const DssrGpuNetwork *network, int slot)
 {
   DssrVulkanPlane luma = network->luma;
-  luma.at += (guint32)slot * luma.pitch * (guint32)luma.height;
+  luma.at += (guint32)slot * (guint32)plane_words (&luma);
   return luma;
 }
 

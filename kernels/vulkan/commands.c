@@ -49,8 +49,6 @@ dssr_vulkan_commands_new (DssrVulkanMemory *memory, DssrVulkanMessage *message)
     dssr_vulkan_commands_free (commands);
     return NULL;
   }
-  vkCmdBindDescriptorSets (commands->buffer, VK_PIPELINE_BIND_POINT_COMPUTE,
-      memory->vulkan->layout, 0, 1, &memory->set, 0, NULL);
   /* What was submitted before is over, and seen. */
   add_barrier (commands->buffer, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
       VK_ACCESS_MEMORY_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
@@ -58,100 +56,210 @@ dssr_vulkan_commands_new (DssrVulkanMemory *memory, DssrVulkanMessage *message)
   return commands;
 }
 
+static size_t
+count_pools (const DssrVulkanCommands *commands)
+{
+  return (commands->n_operations + DSSR_POOL_SETS - 1) / DSSR_POOL_SETS;
+}
+
 void
 dssr_vulkan_commands_free (DssrVulkanCommands *commands)
 {
   DssrVulkanMemory *memory = commands->memory;
+  const VkDevice device = memory->vulkan->device;
 
-  if (commands->buffer && dssr_vulkan_is_idle (memory->vulkan))
-    vkFreeCommandBuffers (
-        memory->vulkan->device, memory->pool, 1, &commands->buffer);
+  if (commands->buffer && dssr_vulkan_is_idle (memory->vulkan)) {
+    vkFreeCommandBuffers (device, memory->pool, 1, &commands->buffer);
+    for (size_t i = 0; i < count_pools (commands); i++)
+      vkDestroyDescriptorPool (device, commands->pools[i], NULL);
+  }
+  free (commands->pools);
   free (commands);
 }
 
+/* ---- Barriers ---- */
+
 static bool
-overlaps (const DssrRange *ranges, int n, const DssrRange *range)
+overlaps (const DssrOperand *pending, int n, const DssrOperand *operand)
 {
   for (int i = 0; i < n; i++)
-    if (ranges[i].begin < range->end && range->begin < ranges[i].end)
+    if (pending[i].buffer == operand->buffer && pending[i].begin < operand->end
+        && operand->begin < pending[i].end)
       return true;
   return false;
 }
 
 /* Whether an operation must wait for some that are side by side so far. */
 static bool
-depends (const DssrVulkanCommands *commands, const DssrRange *reads,
-    int n_reads, const DssrRange *write)
+depends (const DssrVulkanCommands *commands, const DssrOperation *operation)
 {
-  if (commands->n_reads + n_reads > DSSR_MAX_PENDING
+  if (commands->n_reads + operation->n_in > DSSR_MAX_PENDING
       || commands->n_writes + 1 > DSSR_MAX_PENDING)
     return true;
-  for (int i = 0; i < n_reads; i++)
-    if (overlaps (commands->writes, commands->n_writes, &reads[i]))
+  for (int i = 0; i < operation->n_in; i++)
+    if (overlaps (commands->writes, commands->n_writes, &operation->in[i]))
       return true;
-  return overlaps (commands->writes, commands->n_writes, write)
-         || overlaps (commands->reads, commands->n_reads, write);
+  return overlaps (commands->writes, commands->n_writes, &operation->out)
+         || overlaps (commands->reads, commands->n_reads, &operation->out);
 }
 
-static DssrRange
-get_range (const DssrVulkanTensor *tensor)
+static void
+wait_for_operands (DssrVulkanCommands *commands, const DssrOperation *operation)
 {
-  return (DssrRange){
-      tensor->at, tensor->at + dssr_vulkan_tensor_words (tensor)};
-}
-
-void
-dssr_vulkan_use (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
-    const DssrVulkanTensor *const *in, int n_in)
-{
-  const DssrRange write = out ? get_range (out) : (DssrRange){0};
-  DssrRange reads[DSSR_MAX_PENDING];
-
-  for (int i = 0; i < n_in; i++)
-    reads[i] = get_range (in[i]);
-  if (depends (commands, reads, n_in, &write)) {
+  if (depends (commands, operation)) {
     add_barrier (commands->buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
         VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
         VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
     commands->n_barriers++;
     commands->n_reads = commands->n_writes = 0;
   }
-  for (int i = 0; i < n_in; i++)
-    commands->reads[commands->n_reads++] = reads[i];
-  if (out)
-    commands->writes[commands->n_writes++] = write;
+  for (int i = 0; i < operation->n_in; i++)
+    commands->reads[commands->n_reads++] = operation->in[i];
+  commands->writes[commands->n_writes++] = operation->out;
 }
 
-void
-dssr_vulkan_dispatch (DssrVulkanCommands *commands, DssrShader shader,
-    const int32_t *constants, int n_constants, const void *push,
-    uint32_t push_size, int width, int height, int depth)
+/* ---- Descriptors ---- */
+
+static VkResult
+add_pool (DssrVulkanCommands *commands, VkDescriptorPool *pool)
+{
+  const VkDescriptorPoolSize size = {
+      .type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+      .descriptorCount = DSSR_POOL_SETS * DSSR_N_BINDINGS,
+  };
+  const VkDescriptorPoolCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+      .maxSets = DSSR_POOL_SETS,
+      .poolSizeCount = 1,
+      .pPoolSizes = &size,
+  };
+  const size_t n = count_pools (commands);
+  VkDescriptorPool *pools = realloc (commands->pools, (n + 1) * sizeof *pools);
+  if (!pools)
+    return VK_ERROR_OUT_OF_HOST_MEMORY;
+  commands->pools = pools;
+  const VkResult result = vkCreateDescriptorPool (
+      commands->memory->vulkan->device, &info, NULL, &pools[n]);
+  *pool = pools[n];
+  return result;
+}
+
+static VkResult
+allocate_set (DssrVulkanCommands *commands, VkDescriptorSet *set)
+{
+  const DssrVulkan *vulkan = commands->memory->vulkan;
+  VkDescriptorSetAllocateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+      .descriptorSetCount = 1,
+      .pSetLayouts = &vulkan->set_layout,
+  };
+
+  if (commands->n_operations % DSSR_POOL_SETS == 0) {
+    const VkResult result = add_pool (commands, &info.descriptorPool);
+    if (result != VK_SUCCESS)
+      return result;
+  } else {
+    info.descriptorPool =
+        commands->pools[commands->n_operations / DSSR_POOL_SETS];
+  }
+  commands->n_operations++;
+  return vkAllocateDescriptorSets (vulkan->device, &info, set);
+}
+
+static VkDescriptorBufferInfo
+show (const DssrVulkanMemory *memory, const DssrOperand *operand)
+{
+  return (VkDescriptorBufferInfo){
+      .buffer = memory->buffers[operand->buffer].buffer,
+      .offset = 4 * operand->begin,
+      .range = 4 * (operand->end - operand->begin),
+  };
+}
+
+/* Each operand is shown to the shader as exactly what it is, so that Vulkan's
+ * validation sees which operation touches what. */
+static VkResult
+bind_operands (DssrVulkanCommands *commands, const DssrOperation *operation)
+{
+  const DssrVulkanMemory *memory = commands->memory;
+  const DssrVulkan *vulkan = memory->vulkan;
+  VkDescriptorBufferInfo buffers[DSSR_N_BINDINGS];
+  VkDescriptorSet set;
+  const VkResult result = allocate_set (commands, &set);
+  if (result != VK_SUCCESS)
+    return result;
+
+  buffers[0] = show (memory, &operation->out);
+  for (int i = 1; i < DSSR_N_BINDINGS; i++)
+    buffers[i] = i <= operation->n_in
+                     ? show (memory, &operation->in[i - 1])
+                     : (VkDescriptorBufferInfo){
+                         .buffer = memory->buffers[DSSR_BUFFER_WEIGHTS].buffer,
+                         .range = VK_WHOLE_SIZE,
+                     };
+  for (int i = 0; i <= operation->n_in; i++)
+    if (buffers[i].range > vulkan->limits.maxStorageBufferRange)
+      return VK_ERROR_FEATURE_NOT_PRESENT;
+  VkWriteDescriptorSet writes[DSSR_N_BINDINGS];
+  for (uint32_t i = 0; i < DSSR_N_BINDINGS; i++)
+    writes[i] = (VkWriteDescriptorSet){
+        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+        .dstSet = set,
+        .dstBinding = i,
+        .descriptorCount = 1,
+        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+        .pBufferInfo = &buffers[i],
+    };
+  vkUpdateDescriptorSets (vulkan->device, DSSR_N_BINDINGS, writes, 0, NULL);
+  vkCmdBindDescriptorSets (commands->buffer, VK_PIPELINE_BIND_POINT_COMPUTE,
+      vulkan->layout, 0, 1, &set, 0, NULL);
+  return VK_SUCCESS;
+}
+
+/* ---- Operations ---- */
+
+static uint32_t
+count_groups (int invocations)
+{
+  return ((uint32_t)invocations + DSSR_GROUP_SIDE - 1) / DSSR_GROUP_SIDE;
+}
+
+static VkResult
+dispatch (DssrVulkanCommands *commands, const DssrOperation *operation)
 {
   DssrVulkan *vulkan = commands->memory->vulkan;
-  const VkPhysicalDeviceLimits *limits = &vulkan->limits;
-  const uint32_t x = ((uint32_t)width + DSSR_GROUP_SIDE - 1) / DSSR_GROUP_SIDE;
-  const uint32_t y = ((uint32_t)height + DSSR_GROUP_SIDE - 1) / DSSR_GROUP_SIDE;
+  const uint32_t *most = vulkan->limits.maxComputeWorkGroupCount;
+  const uint32_t x = count_groups (operation->width);
+  const uint32_t y = count_groups (operation->height);
+  const uint32_t z = (uint32_t)operation->depth;
   VkPipeline pipeline;
 
-  if (commands->result != VK_SUCCESS)
-    return;
-  if (x > limits->maxComputeWorkGroupCount[0]
-      || y > limits->maxComputeWorkGroupCount[1]
-      || (uint32_t)depth > limits->maxComputeWorkGroupCount[2]) {
-    commands->result = VK_ERROR_FEATURE_NOT_PRESENT;
-    return;
-  }
-  commands->result = dssr_vulkan_get_pipeline (
-      vulkan, shader, constants, n_constants, &pipeline);
-  if (commands->result != VK_SUCCESS)
-    return;
+  if (x > most[0] || y > most[1] || z > most[2])
+    return VK_ERROR_FEATURE_NOT_PRESENT;
+  VkResult result = dssr_vulkan_get_pipeline (vulkan, operation->shader,
+      operation->constants, operation->n_constants, &pipeline);
+  if (result == VK_SUCCESS)
+    result = bind_operands (commands, operation);
+  if (result != VK_SUCCESS)
+    return result;
   if (pipeline != commands->bound)
     vkCmdBindPipeline (
         commands->buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
   commands->bound = pipeline;
   vkCmdPushConstants (commands->buffer, vulkan->layout,
-      VK_SHADER_STAGE_COMPUTE_BIT, 0, push_size, push);
-  vkCmdDispatch (commands->buffer, x, y, (uint32_t)depth);
+      VK_SHADER_STAGE_COMPUTE_BIT, 0, operation->push_size, operation->push);
+  vkCmdDispatch (commands->buffer, x, y, z);
+  return VK_SUCCESS;
+}
+
+void
+dssr_vulkan_record (
+    DssrVulkanCommands *commands, const DssrOperation *operation)
+{
+  if (commands->result != VK_SUCCESS)
+    return;
+  wait_for_operands (commands, operation);
+  commands->result = dispatch (commands, operation);
 }
 
 bool

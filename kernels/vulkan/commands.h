@@ -5,12 +5,18 @@
 
 #include "kernels/vulkan/internal.h"
 
-/* The next operation writes `out` (or a picture: NULL) and reads `in`; waits
- * for the operations before it, if it must. */
-void dssr_vulkan_use (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
-    const DssrVulkanTensor *const *in, int n_in);
+/* A shader at work. */
+typedef struct {
+  DssrShader shader;
+  const int32_t *constants;
+  int n_constants;
+  const void *push;
+  uint32_t push_size;
+  int width, height, depth; /* invocations */
+  DssrOperand out, in[DSSR_MAX_OPERANDS];
+  int n_in;
+} DssrOperation;
 
-/* Runs a shader for width * height * depth invocations. */
-void dssr_vulkan_dispatch (DssrVulkanCommands *commands, DssrShader shader,
-    const int32_t *constants, int n_constants, const void *push,
-    uint32_t push_size, int width, int height, int depth);
+/* Records an operation, after a barrier if it must wait for some before it. */
+void dssr_vulkan_record (
+    DssrVulkanCommands *commands, const DssrOperation *operation);

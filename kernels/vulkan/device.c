@@ -164,8 +164,8 @@ make_device (DssrVulkan *vulkan)
 static VkResult
 make_layouts (DssrVulkan *vulkan)
 {
-  VkDescriptorSetLayoutBinding bindings[DSSR_N_BUFFERS];
-  for (uint32_t i = 0; i < DSSR_N_BUFFERS; i++)
+  VkDescriptorSetLayoutBinding bindings[DSSR_N_BINDINGS];
+  for (uint32_t i = 0; i < DSSR_N_BINDINGS; i++)
     bindings[i] = (VkDescriptorSetLayoutBinding){
         .binding = i,
         .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
@@ -174,7 +174,7 @@ make_layouts (DssrVulkan *vulkan)
     };
   const VkDescriptorSetLayoutCreateInfo set = {
       .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
-      .bindingCount = DSSR_N_BUFFERS,
+      .bindingCount = DSSR_N_BINDINGS,
       .pBindings = bindings,
   };
   VkResult result = vkCreateDescriptorSetLayout (

@@ -44,6 +44,8 @@ name_result (VkResult result)
       return "out of memory";
     case VK_ERROR_INITIALIZATION_FAILED:
       return "initialisation failed";
+    case VK_ERROR_FEATURE_NOT_PRESENT:
+      return "more than the GPU can do";
     case VK_ERROR_INCOMPATIBLE_DRIVER:
       return "there is no driver";
     default:

@@ -26,7 +26,7 @@ typedef struct {
 
 extern const DssrSpirv dssr_shaders[DSSR_N_SHADERS];
 
-enum { DSSR_MAX_CONSTANTS = 5, DSSR_PUSH_SIZE = 128, DSSR_GROUP_SIDE = 8 };
+enum { DSSR_MAX_CONSTANTS = 6, DSSR_PUSH_SIZE = 128, DSSR_GROUP_SIDE = 8 };
 
 /* A shader for values of its specialisation constants. */
 typedef struct {
@@ -80,31 +80,35 @@ typedef enum {
   DSSR_BUFFER_WEIGHTS,
   DSSR_BUFFER_UPLOAD,
   DSSR_BUFFER_DOWNLOAD,
-} DssrBufferUse; /* and its binding in the shaders */
+} DssrBufferUse;
 #define DSSR_N_BUFFERS 4
 
 struct DssrVulkanMemory {
   DssrVulkan *vulkan;
   DssrBuffer buffers[DSSR_N_BUFFERS];
-  VkDescriptorPool descriptors;
-  VkDescriptorSet set;
   VkCommandPool pool;
 };
 
-/* Words of the arena from begin to end - 1. */
+/* What an operation makes or reads: words of a buffer from begin to end - 1. */
 typedef struct {
+  DssrBufferUse buffer;
   uint64_t begin, end;
-} DssrRange;
+} DssrOperand;
 
-enum { DSSR_MAX_PENDING = 64 };
+/* The bindings of the shaders: what is made, up to four inputs, the weights. */
+enum { DSSR_MAX_OPERANDS = 4, DSSR_N_BINDINGS = DSSR_MAX_OPERANDS + 2 };
+
+enum { DSSR_MAX_PENDING = 64, DSSR_POOL_SETS = 64 };
 
 struct DssrVulkanCommands {
   DssrVulkanMemory *memory;
   VkCommandBuffer buffer;
   VkResult result; /* the first failure */
   VkPipeline bound;
+  VkDescriptorPool *pools; /* each of DSSR_POOL_SETS operations */
+  size_t n_operations;
   /* What was read and written since the last barrier. */
-  DssrRange reads[DSSR_MAX_PENDING], writes[DSSR_MAX_PENDING];
+  DssrOperand reads[DSSR_MAX_PENDING], writes[DSSR_MAX_PENDING];
   int n_reads, n_writes;
   int n_barriers;
 };

@@ -1,4 +1,4 @@
-/* Buffers, and the descriptors that show them to the shaders.
+/* The buffers of a network.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/vulkan/internal.h"
@@ -100,61 +100,14 @@ destroy_buffer (const DssrVulkan *vulkan, DssrBuffer *buffer)
 }
 
 static VkResult
-make_pools (DssrVulkanMemory *memory)
+make_pool (DssrVulkanMemory *memory)
 {
-  const VkDevice device = memory->vulkan->device;
-  const VkDescriptorPoolSize size = {
-      .type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-      .descriptorCount = DSSR_N_BUFFERS,
-  };
-  const VkDescriptorPoolCreateInfo descriptors = {
-      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-      .maxSets = 1,
-      .poolSizeCount = 1,
-      .pPoolSizes = &size,
-  };
-  const VkCommandPoolCreateInfo commands = {
+  const VkCommandPoolCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
       .queueFamilyIndex = memory->vulkan->family,
   };
-  VkResult result =
-      vkCreateCommandPool (device, &commands, NULL, &memory->pool);
-  if (result == VK_SUCCESS)
-    result = vkCreateDescriptorPool (
-        device, &descriptors, NULL, &memory->descriptors);
-  if (result != VK_SUCCESS)
-    return result;
-  const VkDescriptorSetAllocateInfo set = {
-      .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
-      .descriptorPool = memory->descriptors,
-      .descriptorSetCount = 1,
-      .pSetLayouts = &memory->vulkan->set_layout,
-  };
-  return vkAllocateDescriptorSets (device, &set, &memory->set);
-}
-
-static void
-write_descriptors (DssrVulkanMemory *memory)
-{
-  VkDescriptorBufferInfo buffers[DSSR_N_BUFFERS];
-  VkWriteDescriptorSet writes[DSSR_N_BUFFERS];
-
-  for (uint32_t i = 0; i < DSSR_N_BUFFERS; i++) {
-    buffers[i] = (VkDescriptorBufferInfo){
-        .buffer = memory->buffers[i].buffer,
-        .range = VK_WHOLE_SIZE,
-    };
-    writes[i] = (VkWriteDescriptorSet){
-        .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
-        .dstSet = memory->set,
-        .dstBinding = i,
-        .descriptorCount = 1,
-        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-        .pBufferInfo = &buffers[i],
-    };
-  }
-  vkUpdateDescriptorSets (
-      memory->vulkan->device, DSSR_N_BUFFERS, writes, 0, NULL);
+  return vkCreateCommandPool (
+      memory->vulkan->device, &info, NULL, &memory->pool);
 }
 
 /* Copies between two buffers and waits for it. */
@@ -222,10 +175,6 @@ make_buffers (
   for (int i = 0; i < DSSR_N_BUFFERS; i++) {
     /* A buffer may not be empty. */
     const uint64_t size = sizes[i] ? sizes[i] : 16;
-    if (size > vulkan->limits.maxStorageBufferRange)
-      return dssr_vulkan_fail (message, "%llu MiB of %s: %.100s allows %u MiB",
-          (unsigned long long)size >> 20, uses[i].name, vulkan->info.name,
-          vulkan->limits.maxStorageBufferRange >> 20);
     /* Weights are copied; for tests, features too. */
     const VkBufferUsageFlags usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT
                                      | VK_BUFFER_USAGE_TRANSFER_SRC_BIT
@@ -257,13 +206,11 @@ dssr_vulkan_memory_new (DssrVulkan *vulkan, uint64_t arena,
   }
   memory->vulkan = vulkan;
   if (make_buffers (memory, sizes, message)
-      && dssr_vulkan_check (message, "descriptors", make_pools (memory))
+      && dssr_vulkan_check (message, "commands", make_pool (memory))
       && (weights->n_words == 0
           || dssr_vulkan_check (
-              message, "weights", upload_weights (memory, weights)))) {
-    write_descriptors (memory);
+              message, "weights", upload_weights (memory, weights))))
     return memory;
-  }
   dssr_vulkan_memory_free (memory);
   return NULL;
 }
@@ -274,7 +221,6 @@ dssr_vulkan_memory_free (DssrVulkanMemory *memory)
   const DssrVulkan *vulkan = memory->vulkan;
 
   if (dssr_vulkan_is_idle (memory->vulkan)) {
-    vkDestroyDescriptorPool (vulkan->device, memory->descriptors, NULL);
     vkDestroyCommandPool (vulkan->device, memory->pool, NULL);
     for (int i = 0; i < DSSR_N_BUFFERS; i++)
       destroy_buffer (vulkan, &memory->buffers[i]);

@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/vulkan/commands.h"
 
-#define COUNT(array) ((int)(sizeof (array) / sizeof *(array)))
+#define CONSTANTS(array)                                                       \
+  .constants = (array), .n_constants = (int)(sizeof (array) / sizeof *(array))
+#define PUSH(structure) .push = &(structure), .push_size = sizeof (structure)
 
 static uint32_t
 pack_size (int width, int height)
@@ -18,6 +20,20 @@ tensor_size (const DssrVulkanTensor *tensor)
   return pack_size (tensor->width, tensor->height);
 }
 
+static DssrOperand
+tensor_operand (const DssrVulkanTensor *tensor)
+{
+  return (DssrOperand){DSSR_BUFFER_ARENA, tensor->at,
+      tensor->at + dssr_vulkan_tensor_words (tensor)};
+}
+
+static DssrOperand
+plane_operand (const DssrVulkanPlane *plane, DssrBufferUse buffer)
+{
+  return (DssrOperand){buffer, plane->at,
+      plane->at + (uint64_t)plane->pitch * (uint64_t)plane->height};
+}
+
 void
 dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanPlane *luma, int unshuffle)
@@ -25,21 +41,27 @@ dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
   const int32_t constants[] = {luma->depth, luma->shift};
   const struct {
     uint32_t out_size, luma_size;
-    uint32_t out_at, luma_at, pitch;
+    uint32_t pitch;
     int32_t unshuffle;
   } push = {
       .out_size = tensor_size (out),
       .luma_size = pack_size (luma->width, luma->height),
-      .out_at = out->at,
-      .luma_at = luma->at,
       .pitch = luma->pitch,
       .unshuffle = unshuffle,
   };
 
-  dssr_vulkan_use (commands, out, NULL, 0);
-  dssr_vulkan_dispatch (commands, DSSR_SHADER_INPUT, constants,
-      COUNT (constants), &push, sizeof push, out->width, out->height,
-      out->quads);
+  dssr_vulkan_record (
+      commands, &(DssrOperation){
+                    .shader = DSSR_SHADER_INPUT,
+                    CONSTANTS (constants),
+                    PUSH (push),
+                    .width = out->width,
+                    .height = out->height,
+                    .depth = out->quads,
+                    .out = tensor_operand (out),
+                    .in = {plane_operand (luma, DSSR_BUFFER_UPLOAD)},
+                    .n_in = 1,
+                });
 }
 
 /* Output quads and pixels that an invocation makes: up to 32 sums. */
@@ -58,17 +80,15 @@ dssr_vulkan_conv (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanTensor *in, int n_in, const DssrConv *conv,
     uint32_t weights)
 {
-  enum { MAX_INPUTS = 16 };
-  const DssrVulkanTensor *inputs[MAX_INPUTS];
+  enum { MAX_INPUTS = 16, OWN = DSSR_MAX_OPERANDS - 1 };
   struct {
     uint32_t in_size, out_size;
-    uint32_t out_at, weights_at;
+    uint32_t weights_at;
     uint32_t in_quads, quantise, n_in;
-    uint32_t in_at[MAX_INPUTS], quads[MAX_INPUTS / 2];
+    uint32_t in_at[MAX_INPUTS - OWN], quads[MAX_INPUTS / 2];
   } push = {
       .in_size = tensor_size (&in[0]),
       .out_size = tensor_size (out),
-      .out_at = out->at,
       .weights_at = weights,
       .in_quads = (uint32_t)conv->in_quads,
       .quantise = (uint32_t)conv->shift,
@@ -77,21 +97,40 @@ dssr_vulkan_conv (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
   int quads, pixels;
 
   choose_tile (conv, &quads, &pixels);
+  const int bound = n_in < DSSR_MAX_OPERANDS ? n_in : DSSR_MAX_OPERANDS;
+  const int32_t constants[] = {
+      conv->kernel, conv->stride, pixels, quads, conv->wide, bound};
+  DssrOperation operation = {
+      .shader = commands->memory->vulkan->dot ? DSSR_SHADER_CONV_DOT
+                                              : DSSR_SHADER_CONV,
+      CONSTANTS (constants),
+      PUSH (push),
+      .width = (out->width + pixels - 1) / pixels,
+      .height = out->height,
+      .depth = conv->out_quads / quads,
+      .out = tensor_operand (out),
+      .n_in = bound,
+  };
+
   if (!conv->wide)
     push.quantise |= (uint32_t)conv->zero << 8 | (uint32_t)conv->max << 16;
   for (int i = 0; i < n_in; i++) {
-    inputs[i] = &in[i];
-    push.in_at[i] = in[i].at;
+    const DssrOperand operand = tensor_operand (&in[i]);
     push.quads[i / 2] |= (uint32_t)in[i].quads << 16 * (i & 1);
+    if (i <= OWN) {
+      operation.in[i] = operand;
+      continue;
+    }
+    /* The last one is what holds all that are left. */
+    DssrOperand *rest = &operation.in[OWN];
+    if (operand.begin < rest->begin)
+      rest->begin = operand.begin;
+    if (operand.end > rest->end)
+      rest->end = operand.end;
   }
-  const int32_t constants[] = {
-      conv->kernel, conv->stride, pixels, quads, conv->wide};
-
-  dssr_vulkan_use (commands, out, inputs, n_in);
-  dssr_vulkan_dispatch (commands,
-      commands->memory->vulkan->dot ? DSSR_SHADER_CONV_DOT : DSSR_SHADER_CONV,
-      constants, COUNT (constants), &push, sizeof push,
-      (out->width + pixels - 1) / pixels, out->height, conv->out_quads / quads);
+  for (int i = OWN; i < n_in; i++)
+    push.in_at[i - OWN] = in[i].at - (uint32_t)operation.in[OWN].begin;
+  dssr_vulkan_record (commands, &operation);
 }
 
 void
@@ -102,14 +141,11 @@ dssr_vulkan_deform (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
   const int32_t constants[] = {deform->kernel};
   const struct {
     uint32_t size;
-    uint32_t out_at, feature_at, offset_at, table_at;
+    uint32_t table_at;
     uint32_t groups, group_quads;
     int32_t limit, zero;
   } push = {
       .size = tensor_size (out),
-      .out_at = out->at,
-      .feature_at = feature->at,
-      .offset_at = offset->at,
       .table_at = table,
       .groups = (uint32_t)deform->groups,
       .group_quads = (uint32_t)(feature->quads / deform->groups),
@@ -117,11 +153,18 @@ dssr_vulkan_deform (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .zero = deform->zero,
   };
 
-  dssr_vulkan_use (
-      commands, out, (const DssrVulkanTensor *[]){feature, offset}, 2);
-  dssr_vulkan_dispatch (commands, DSSR_SHADER_DEFORM, constants,
-      COUNT (constants), &push, sizeof push, out->width, out->height,
-      deform->kernel * deform->kernel * deform->groups);
+  dssr_vulkan_record (
+      commands, &(DssrOperation){
+                    .shader = DSSR_SHADER_DEFORM,
+                    CONSTANTS (constants),
+                    PUSH (push),
+                    .width = out->width,
+                    .height = out->height,
+                    .depth = deform->kernel * deform->kernel * deform->groups,
+                    .out = tensor_operand (out),
+                    .in = {tensor_operand (feature), tensor_operand (offset)},
+                    .n_in = 2,
+                });
 }
 
 void
@@ -130,14 +173,10 @@ dssr_vulkan_add (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
 {
   const struct {
     uint32_t size;
-    uint32_t out_at, a_at, b_at;
     int32_t zero_a, zero_b, zero, greatest;
     int32_t mult_a, mult_b;
   } push = {
       .size = tensor_size (out),
-      .out_at = out->at,
-      .a_at = a->at,
-      .b_at = b->at,
       .zero_a = add->zero_a,
       .zero_b = add->zero_b,
       .zero = add->zero,
@@ -146,9 +185,17 @@ dssr_vulkan_add (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .mult_b = add->mult_b,
   };
 
-  dssr_vulkan_use (commands, out, (const DssrVulkanTensor *[]){a, b}, 2);
-  dssr_vulkan_dispatch (commands, DSSR_SHADER_ADD, NULL, 0, &push, sizeof push,
-      out->width, out->height, out->quads);
+  dssr_vulkan_record (
+      commands, &(DssrOperation){
+                    .shader = DSSR_SHADER_ADD,
+                    PUSH (push),
+                    .width = out->width,
+                    .height = out->height,
+                    .depth = out->quads,
+                    .out = tensor_operand (out),
+                    .in = {tensor_operand (a), tensor_operand (b)},
+                    .n_in = 2,
+                });
 }
 
 void
@@ -157,17 +204,21 @@ dssr_vulkan_up2 (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
 {
   const struct {
     uint32_t in_size, out_size;
-    uint32_t out_at, in_at;
   } push = {
       .in_size = tensor_size (in),
       .out_size = tensor_size (out),
-      .out_at = out->at,
-      .in_at = in->at,
   };
 
-  dssr_vulkan_use (commands, out, &in, 1);
-  dssr_vulkan_dispatch (commands, DSSR_SHADER_UP2, NULL, 0, &push, sizeof push,
-      out->width, out->height, out->quads);
+  dssr_vulkan_record (commands, &(DssrOperation){
+                                    .shader = DSSR_SHADER_UP2,
+                                    PUSH (push),
+                                    .width = out->width,
+                                    .height = out->height,
+                                    .depth = out->quads,
+                                    .out = tensor_operand (out),
+                                    .in = {tensor_operand (in)},
+                                    .n_in = 1,
+                                });
 }
 
 void
@@ -178,16 +229,12 @@ dssr_vulkan_attention (DssrVulkanCommands *commands,
 {
   const struct {
     uint32_t size;
-    uint32_t out_at, a_at, b_at, v_at, table_at;
+    uint32_t table_at;
     uint32_t embedding_quads, quads;
     int32_t zero_a, zero_b, zero_v;
     int32_t shift, mult;
   } push = {
       .size = tensor_size (out),
-      .out_at = out->at,
-      .a_at = a->at,
-      .b_at = b->at,
-      .v_at = v->at,
       .table_at = table,
       .embedding_quads = (uint32_t)a->quads,
       .quads = (uint32_t)v->quads,
@@ -198,9 +245,17 @@ dssr_vulkan_attention (DssrVulkanCommands *commands,
       .mult = attention->mult,
   };
 
-  dssr_vulkan_use (commands, out, (const DssrVulkanTensor *[]){a, b, v}, 3);
-  dssr_vulkan_dispatch (commands, DSSR_SHADER_ATTENTION, NULL, 0, &push,
-      sizeof push, out->width, out->height, 1);
+  dssr_vulkan_record (commands,
+      &(DssrOperation){
+          .shader = DSSR_SHADER_ATTENTION,
+          PUSH (push),
+          .width = out->width,
+          .height = out->height,
+          .depth = 1,
+          .out = tensor_operand (out),
+          .in = {tensor_operand (a), tensor_operand (b), tensor_operand (v)},
+          .n_in = 3,
+      });
 }
 
 /* shuffle 0: no residual. */
@@ -213,25 +268,32 @@ enlarge (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
       in->depth, in->shift, bicubic->scale, bicubic->phase_x, shuffle};
   const struct {
     uint32_t out_size, in_size;
-    uint32_t out_at, out_pitch, in_at, in_pitch;
-    uint32_t residual_at, residual_size;
+    uint32_t out_pitch, in_pitch;
+    uint32_t residual_size;
     int32_t phase_y;
   } push = {
       .out_size = pack_size (out->width, out->height),
       .in_size = pack_size (in->width, in->height),
-      .out_at = out->at,
       .out_pitch = out->pitch,
-      .in_at = in->at,
       .in_pitch = in->pitch,
-      .residual_at = residual ? residual->at : 0,
       .residual_size = residual ? tensor_size (residual) : 0,
       .phase_y = bicubic->phase_y,
   };
+  DssrOperation operation = {
+      .shader = DSSR_SHADER_ENLARGE,
+      CONSTANTS (constants),
+      PUSH (push),
+      .width = (out->width + 3) / 4,
+      .height = out->height,
+      .depth = 1,
+      .out = plane_operand (out, DSSR_BUFFER_DOWNLOAD),
+      .in = {plane_operand (in, DSSR_BUFFER_UPLOAD)},
+      .n_in = 1,
+  };
 
-  dssr_vulkan_use (commands, NULL, &residual, residual ? 1 : 0);
-  dssr_vulkan_dispatch (commands, DSSR_SHADER_ENLARGE, constants,
-      COUNT (constants), &push, sizeof push, (out->width + 3) / 4, out->height,
-      1);
+  if (residual)
+    operation.in[operation.n_in++] = tensor_operand (residual);
+  dssr_vulkan_record (commands, &operation);
 }
 
 void

@@ -108,7 +108,7 @@ typedef struct {
   bool wide;
 } DssrVulkanTensor;
 
-/* A multiple of this is where tensors begin. */
+/* A multiple of this is where tensors and planes begin. */
 enum { DSSR_VULKAN_ALIGNMENT = 64 };
 
 /* Words that a tensor takes. */

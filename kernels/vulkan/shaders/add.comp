@@ -10,7 +10,6 @@ layout (local_size_x = 8, local_size_y = 8) in;
 layout (push_constant) uniform Push
 {
   uint size;
-  uint out_at, a_at, b_at;
   int zero_a, zero_b, zero, greatest;
   int mult_a, mult_b;
 } p;
@@ -23,8 +22,8 @@ main ()
     return;
 
   const uint pixel = (gl_WorkGroupID.z * size.y + at.y) * size.x + at.x;
-  const ivec4 a = (unpack (arena[p.a_at + pixel]) - p.zero_a) * 64;
-  const ivec4 b = (unpack (arena[p.b_at + pixel]) - p.zero_b) * 64;
+  const ivec4 a = (unpack (in_a[pixel]) - p.zero_a) * 64;
+  const ivec4 b = (unpack (in_b[pixel]) - p.zero_b) * 64;
   const ivec4 sum = ((a * p.mult_a + 0x4000) >> 15) + ((b * p.mult_b + 0x4000) >> 15);
-  arena[p.out_at + pixel] = pack (clamp (p.zero + ((sum + 16) >> 5), 0, p.greatest));
+  made[pixel] = pack (clamp (p.zero + ((sum + 16) >> 5), 0, p.greatest));
 }

@@ -3,24 +3,33 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #extension GL_EXT_control_flow_attributes : require
 
-// Feature maps: planes of width * height pixels without margins. A pixel of a quad is one word, its
-// first channel in the lowest byte; a wide one is two.
-layout (set = 0, binding = 0) buffer Arena
+// What an operation makes and what it reads, each where it begins. A feature map is planes of width *
+// height pixels without margins; a pixel of a quad is one word, its first channel in the lowest byte,
+// and a wide one two. A plane of a picture is rows of whole words.
+layout (set = 0, binding = 0) restrict writeonly buffer Made
 {
-  uint arena[];
+  uint made[];
 };
-layout (set = 0, binding = 1) readonly buffer Weights
+layout (set = 0, binding = 1) restrict readonly buffer A
+{
+  uint in_a[];
+};
+layout (set = 0, binding = 2) restrict readonly buffer B
+{
+  uint in_b[];
+};
+layout (set = 0, binding = 3) restrict readonly buffer C
+{
+  uint in_c[];
+};
+layout (set = 0, binding = 4) restrict readonly buffer D
+{
+  uint in_d[];
+};
+// Of all operations.
+layout (set = 0, binding = 5) restrict readonly buffer Weights
 {
   uvec4 weights[];
-};
-// Planes of pictures, rows of whole words.
-layout (set = 0, binding = 2) readonly buffer Upload
-{
-  uint upload[];
-};
-layout (set = 0, binding = 3) writeonly buffer Download
-{
-  uint download[];
 };
 
 // Two numbers of 16 bits in a word.

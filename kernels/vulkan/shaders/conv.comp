@@ -12,17 +12,17 @@ layout (constant_id = 1) const int STRIDE = 1;
 layout (constant_id = 2) const int PIXELS = 4;
 layout (constant_id = 3) const int QUADS = 2;
 layout (constant_id = 4) const bool WIDE = false;
+layout (constant_id = 5) const int INPUTS = 1; // 4: or more
 
 layout (push_constant) uniform Push
 {
   uint in_size, out_size; // width, height
-  uint out_at;
   uint weights_at;
-  uint in_quads;   // of all inputs
-  uint quantise;   // shift, zero << 8, max << 16
+  uint in_quads; // of all inputs
+  uint quantise; // shift, zero << 8, max << 16
   uint n_in;
-  uint in_at[16];
-  uint quads[8]; // of each input, two in a word
+  uint in_at[13]; // where in in_d the inputs from the fourth on begin
+  uint quads[8];  // of each input, two in a word
 } p;
 
 const int TAPS = KERNEL * KERNEL;
@@ -41,6 +41,12 @@ requantise (ivec4 acc, uint params)
   if (WIDE)
     return clamp (y, -32768, 32767);
   return clamp (y + int (p.quantise >> 8 & 255u), 0, int (p.quantise >> 16));
+}
+
+uint
+quads (uint i)
+{
+  return p.quads[i >> 1] >> 16 * (i & 1) & 0xffffu;
 }
 
 void
@@ -68,26 +74,31 @@ main ()
   const uint plane = uint (in_size.x * in_size.y);
   const uint out_quads_step = p.in_quads * TAPS;
   uint w = p.weights_at + 3 * QUADS * gl_NumWorkGroups.z + quad0 * out_quads_step;
-  for (uint input_index = 0; input_index < p.n_in; input_index++) {
-    const uint n = p.quads[input_index >> 1] >> 16 * (input_index & 1) & 0xffffu;
-    uint at = p.in_at[input_index];
-    for (uint k = 0; k < n; k++, at += plane, w += TAPS) {
-      [[unroll]] for (int r = 0; r < KERNEL; r++) {
-        int pixels[MAX_COLUMNS];
-        // Signed bytes: 128 less, which the bias makes up for.
-        [[unroll]] for (int c = 0; c < COLUMNS; c++)
-          pixels[c] = int (arena[at + rows[r] + columns[c]] ^ 0x80808080u);
-        [[unroll]] for (int c = 0; c < KERNEL; c++) {
-          [[unroll]] for (int q = 0; q < QUADS; q++) {
-            const ivec4 weight = ivec4 (weights[w + q * out_quads_step + r * KERNEL + c]);
-            [[unroll]] for (int i = 0; i < PIXELS; i++) {
-              const int a = pixels[i * STRIDE + c];
-              acc[q][i] += ivec4 (
-                dot4 (a, weight.x), dot4 (a, weight.y), dot4 (a, weight.z), dot4 (a, weight.w));
-            }
-          }
-        }
-      }
+  uint n = quads (0), at = 0;
+#define SOURCE in_a
+#include "conv-input.glsl"
+#undef SOURCE
+  if (INPUTS > 1) {
+    n = quads (1);
+    at = 0;
+#define SOURCE in_b
+#include "conv-input.glsl"
+#undef SOURCE
+  }
+  if (INPUTS > 2) {
+    n = quads (2);
+    at = 0;
+#define SOURCE in_c
+#include "conv-input.glsl"
+#undef SOURCE
+  }
+  if (INPUTS > 3) {
+    for (uint i = 3; i < p.n_in; i++) {
+      n = quads (i);
+      at = p.in_at[i - 3];
+#define SOURCE in_d
+#include "conv-input.glsl"
+#undef SOURCE
     }
   }
 
@@ -101,10 +112,10 @@ main ()
       const uint pixel = (quad0 + q) * out_plane + uint (y * out_size.x + x0 + i);
       if (WIDE) {
         const uvec2 words = pack_wide (lanes);
-        arena[p.out_at + 2 * pixel] = words.x;
-        arena[p.out_at + 2 * pixel + 1] = words.y;
+        made[2 * pixel] = words.x;
+        made[2 * pixel + 1] = words.y;
       } else {
-        arena[p.out_at + pixel] = pack (lanes);
+        made[pixel] = pack (lanes);
       }
     }
   }

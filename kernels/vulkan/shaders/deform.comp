@@ -1,5 +1,6 @@
 #version 460
-// Modulated deformable sampling: one pixel, one tap, the quads of one group.
+// Modulated deformable sampling: of the feature in_a by the offsets in_b. One pixel,
+// one tap, the quads of one group.
 //
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #extension GL_GOOGLE_include_directive : require
@@ -11,7 +12,7 @@ layout (constant_id = 0) const int KERNEL = 1;
 layout (push_constant) uniform Push
 {
   uint size; // width, height
-  uint out_at, feature_at, offset_at, table_at;
+  uint table_at;
   uint groups, group_quads;
   int limit, zero;
 } p;
@@ -20,7 +21,7 @@ layout (push_constant) uniform Push
 int
 wide (uint channel, uint pixel, uint plane)
 {
-  const uint word = arena[p.offset_at + 2 * ((channel >> 2) * plane + pixel) + (channel >> 1 & 1)];
+  const uint word = in_b[2 * ((channel >> 2) * plane + pixel) + (channel >> 1 & 1)];
   return bitfieldExtract (int (word), int (16 * (channel & 1)), 16);
 }
 
@@ -47,17 +48,17 @@ main ()
   const int modulation =
     look_up (p.table_at, clamp (wide (2 * part + gl_WorkGroupID.z, pixel, plane) + 128, 0, 255));
 
-  uint from = p.feature_at + group * p.group_quads * plane;
-  uint to = p.out_at + (tap * p.groups + group) * p.group_quads * plane + pixel;
+  uint from = group * p.group_quads * plane;
+  uint to = (tap * p.groups + group) * p.group_quads * plane + pixel;
   for (uint q = 0; q < p.group_quads; q++, from += plane, to += plane) {
     // Two lanes in a word: a sum is at most 255 * 256 + 128, which is 16 bits.
     uint even = 0x00800080u, odd = 0x00800080u;
     [[unroll]] for (int c = 0; c < 4; c++) {
-      const uint v = arena[from + corners[c]];
+      const uint v = in_a[from + corners[c]];
       even += (v & 0x00ff00ffu) * parts[c];
       odd += (v >> 8 & 0x00ff00ffu) * parts[c];
     }
     const ivec4 v = ivec4 (even >> 8 & 255u, odd >> 8 & 255u, even >> 24, odd >> 24);
-    arena[to] = pack (p.zero + (((v - p.zero) * modulation + 128) >> 8));
+    made[to] = pack (p.zero + (((v - p.zero) * modulation + 128) >> 8));
   }
 }

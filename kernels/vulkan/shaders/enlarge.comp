@@ -1,5 +1,6 @@
 #version 460
-// Bicubic enlargement of a plane, and the head: the same of luma, plus the network's residual. Four
+// Bicubic enlargement of a plane, and the head: the same of luma, plus the network's residual,
+// in_b. Four
 // samples of a row, so that whole words are written.
 //
 // SPDX-License-Identifier: LGPL-2.1-or-later
@@ -15,8 +16,8 @@ layout (constant_id = 4) const int SHUFFLE = 0; // 0: no residual
 layout (push_constant) uniform Push
 {
   uint out_size, in_size;
-  uint out_at, out_pitch, in_at, in_pitch;
-  uint residual_at, residual_size;
+  uint out_pitch, in_pitch;
+  uint residual_size;
   int phase_y;
 } p;
 
@@ -38,8 +39,8 @@ residual (int x, int y)
   const uint channel = uint (y % SHUFFLE * SHUFFLE + x % SHUFFLE);
   // Outputs after the last of a row, which fill its last word, have no pixel.
   const uint pixel = uint (y / SHUFFLE * size.x + min (x / SHUFFLE, size.x - 1));
-  const uint at = p.residual_at + 2 * ((channel >> 2) * size.x * size.y + pixel) + (channel >> 1 & 1);
-  return bitfieldExtract (int (arena[at]), int (16 * (channel & 1)), 16);
+  const uint at = 2 * ((channel >> 2) * size.x * size.y + pixel) + (channel >> 1 & 1);
+  return bitfieldExtract (int (in_b[at]), int (16 * (channel & 1)), 16);
 }
 
 void
@@ -54,7 +55,7 @@ main ()
   const ivec4 down = taps[place_y & 15];
   uvec4 rows;
   [[unroll]] for (int k = 0; k < 4; k++)
-    rows[k] = p.in_at + p.in_pitch * uint (clamp ((place_y >> 4) - 1 + k, 0, in_size.y - 1));
+    rows[k] = p.in_pitch * uint (clamp ((place_y >> 4) - 1 + k, 0, in_size.y - 1));
 
   int columns[MAX_COLUMNS];
   [[unroll]] for (int c = 0; c < COLUMNS; c++) {
@@ -75,12 +76,12 @@ main ()
     samples[i] = clamp ((sum + rounding (21 - DEPTH)) >> (21 - DEPTH), 0, MAX_SAMPLE);
   }
 
-  const uint at = p.out_at + y * p.out_pitch;
+  const uint at = y * p.out_pitch;
   if (DEPTH == 8) {
-    download[at + x0 / 4] = pack (samples);
+    made[at + x0 / 4] = pack (samples);
   } else {
     const uvec2 words = pack_wide (samples << SHIFT);
-    download[at + x0 / 2] = words.x;
-    download[at + x0 / 2 + 1] = words.y;
+    made[at + x0 / 2] = words.x;
+    made[at + x0 / 2 + 1] = words.y;
   }
 }

@@ -10,7 +10,6 @@ layout (local_size_x = 8, local_size_y = 8) in;
 layout (push_constant) uniform Push
 {
   uint in_size, out_size;
-  uint out_at, in_at;
 } p;
 
 void
@@ -23,11 +22,11 @@ main ()
 
   const ivec2 near = at >> 1;
   const ivec2 far = clamp (near + 2 * (at & 1) - 1, ivec2 (0), in_size - 1);
-  const uint plane = p.in_at + gl_WorkGroupID.z * in_size.x * in_size.y;
-  const ivec4 n = unpack (arena[plane + near.y * in_size.x + near.x]);
-  const ivec4 h = unpack (arena[plane + near.y * in_size.x + far.x]);
-  const ivec4 v = unpack (arena[plane + far.y * in_size.x + near.x]);
-  const ivec4 d = unpack (arena[plane + far.y * in_size.x + far.x]);
-  arena[p.out_at + (gl_WorkGroupID.z * out_size.y + at.y) * out_size.x + at.x] =
+  const uint plane = gl_WorkGroupID.z * in_size.x * in_size.y;
+  const ivec4 n = unpack (in_a[plane + near.y * in_size.x + near.x]);
+  const ivec4 h = unpack (in_a[plane + near.y * in_size.x + far.x]);
+  const ivec4 v = unpack (in_a[plane + far.y * in_size.x + near.x]);
+  const ivec4 d = unpack (in_a[plane + far.y * in_size.x + far.x]);
+  made[(gl_WorkGroupID.z * out_size.y + at.y) * out_size.x + at.x] =
     pack ((9 * n + 3 * h + 3 * v + d + 8) >> 4);
 }
