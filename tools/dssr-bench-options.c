@@ -90,6 +90,8 @@ bench_options_parse (
           "Write the result to this file as well", "FILE"},
       {"kernels", 'k', 0, G_OPTION_ARG_NONE, &options->kernels,
           "Time kernels, on one core", NULL},
+      {"list", 'l', 0, G_OPTION_ARG_NONE, &options->list,
+          "List the devices of Vulkan, and what each will use", NULL},
       G_OPTION_ENTRY_NULL};
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
   g_option_context_set_summary (context, description);

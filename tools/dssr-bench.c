@@ -15,6 +15,17 @@ write_json (const char *filename, JsonNode *node, GError **error)
   return json_generator_to_file (generator, filename, error);
 }
 
+static int
+list_devices (void)
+{
+  g_auto (GStrv) devices = dssr_list_devices ();
+  for (int i = 0; devices[i]; i++)
+    g_print ("%s\n", devices[i]);
+  if (!devices[0])
+    g_print ("Vulkan has no device here, or is not there.\n");
+  return EXIT_SUCCESS;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -25,6 +36,8 @@ main (int argc, char **argv)
     g_printerr ("dssr-bench: %s\n", error->message);
     return 2;
   }
+  if (options.list)
+    return list_devices ();
   g_autoptr (JsonNode) result = options.kernels
                                     ? bench_kernels (&options)
                                     : bench_frames (&options, &error);

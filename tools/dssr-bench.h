@@ -20,6 +20,7 @@ typedef struct {
   int threads;      /* 0: one for each core */
   int frames;       /* or runs of each kernel */
   gboolean kernels; /* time kernels, not frames */
+  gboolean list;    /* time nothing: show the devices of Vulkan */
 } BenchOptions;
 
 /* Reads and checks the command line. */

@@ -48,6 +48,7 @@ enum {
   PROP_MODEL,
   PROP_SCENE,
   PROP_BACKEND,
+  PROP_DEVICE,
   PROP_LOOKAHEAD,
   PROP_THREADS,
   PROP_STATS,
@@ -229,6 +230,12 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     case PROP_BACKEND:
       self->backend = g_value_get_enum (value);
       break;
+    case PROP_DEVICE:
+      g_free (self->device);
+      self->device = g_value_dup_string (value);
+      if (self->device && !*self->device)
+        g_clear_pointer (&self->device, g_free);
+      break;
     case PROP_LOOKAHEAD:
       self->lookahead = g_value_get_uint (value);
       break;
@@ -267,6 +274,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     case PROP_BACKEND:
       g_value_set_enum (value, self->backend);
       break;
+    case PROP_DEVICE:
+      g_value_set_string (value, self->device);
+      break;
     case PROP_LOOKAHEAD:
       g_value_set_uint (value, self->lookahead);
       break;
@@ -284,6 +294,7 @@ static void
 finalize (GObject *object)
 {
   g_free (GST_DS_SUPER_RES (object)->model_file);
+  g_free (GST_DS_SUPER_RES (object)->device);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
@@ -311,6 +322,11 @@ install_properties (GObjectClass *klass)
       g_param_spec_enum ("backend", "Backend",
           "What computes; all give the same bytes", GST_TYPE_DSSR_BACKEND,
           DSSR_BACKEND_AUTO, ready));
+  g_object_class_install_property (klass, PROP_DEVICE,
+      g_param_spec_string ("device", "Device",
+          "Vulkan device: its index or UUID as \"dssr-bench --list\" shows "
+          "them, or the path of its DRM render node; unset: the best there is",
+          NULL, ready));
   g_object_class_install_property (klass, PROP_LOOKAHEAD,
       g_param_spec_uint ("lookahead", "Look-ahead",
           "Frames that a frame waits for, at most half of the model's window "
@@ -325,7 +341,7 @@ install_properties (GObjectClass *klass)
    *
    * * `model` (string): path of the model in use
    * * `scene` (string): `landscape` or `portrait`
-   * * `backend` (string): name of the kernels in use
+   * * `backend` (string): name of the kernels in use, or `vulkan (device)`
    * * `threads` (int)
    * * `frames` (uint64): frames written since the start
    * * `base-frames` (uint64): those of them that were late and got the bicubic

@@ -27,6 +27,7 @@ struct _GstDsSuperRes {
   gchar *model_file; /* NULL: a shipped one */
   GstDssrScene scene;
   DssrBackend backend;
+  gchar *device; /* NULL: the best */
   guint lookahead;
   guint threads;
 
@@ -46,7 +47,8 @@ struct _GstDsSuperRes {
   gboolean rotated; /* by the orientation tag: width and height swap */
   DssrModel *model;
   DssrSession *session;
-  GstDssrRgb *rgb; /* NULL unless the format is RGB */
+  const gchar *fallback; /* the session's, of which was told */
+  GstDssrRgb *rgb;       /* NULL unless the format is RGB */
   GstClockTime frame_duration;
   GstClockTime last_pts;
 };

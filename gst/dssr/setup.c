@@ -165,11 +165,14 @@ static DssrSession *
 make_session (GstDsSuperRes *self, const GstVideoInfo *info)
 {
   DssrSessionConfig config = DSSR_SESSION_CONFIG_INIT;
+  g_autofree gchar *device = NULL;
   g_autoptr (GError) error = NULL;
 
+  self->fallback = NULL;
   config.format = gst_dssr_frames_format (info);
   GST_OBJECT_LOCK (self);
   config.backend = self->backend;
+  config.device = device = g_strdup (self->device);
   config.threads = self->threads;
   config.lookahead = self->lookahead;
   GST_OBJECT_UNLOCK (self);

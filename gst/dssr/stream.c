@@ -107,6 +107,20 @@ pull (GstDsSuperRes *self, GstVideoFrame *video, gboolean late, GError **error)
   return ok;
 }
 
+/* Says once that the CPU has taken over from the GPU. */
+static void
+tell_fallback (GstDsSuperRes *self, const DssrStats *stats)
+{
+  if (stats->fallback == self->fallback)
+    return;
+  self->fallback = stats->fallback;
+  GST_ELEMENT_WARNING (self, RESOURCE, FAILED,
+      ("The GPU cannot be used any more (%s): the CPU is used instead, with "
+       "the same result.",
+          stats->fallback),
+      (NULL));
+}
+
 GstFlowReturn
 gst_ds_super_res_transform (
     GstBaseTransform *trans, GstBuffer *inbuf, GstBuffer *outbuf)
@@ -129,11 +143,14 @@ gst_ds_super_res_transform (
         self, LIBRARY, ENCODE, ("Cannot enlarge: %s.", error->message), (NULL));
     return GST_FLOW_ERROR;
   }
+  DssrStats stats;
+  dssr_session_get_stats (self->session, &stats);
   GST_OBJECT_LOCK (self);
   self->frames++;
   self->base_frames += late;
-  dssr_session_get_stats (self->session, &self->stats);
+  self->stats = stats;
   GST_OBJECT_UNLOCK (self);
+  tell_fallback (self, &stats);
   return GST_FLOW_OK;
 }
 

@@ -62,12 +62,13 @@ choose (const DssrVulkanInfo *infos, int n, const DssrVulkanConfig *config,
   int best = -1;
 
   for (int i = 0; i < n; i++) {
+    if (infos[i].kind == DSSR_VULKAN_CPU && !config->allow_cpu)
+      continue;
     if (device) {
       if (is_index (device, i) || is_uuid (device, infos[i].uuid)
           || is_node (device, &infos[i]))
         best = i;
     } else if (!infos[i].lacks[0]
-               && (config->allow_cpu || infos[i].kind != DSSR_VULKAN_CPU)
                && (best < 0 || infos[i].kind < infos[best].kind)) {
       best = i;
     }

@@ -65,7 +65,7 @@ test_values (void)
       {"scale", "4"}, {"scene", "landscape"}, {"scene", "portrait"},
       {"scene", "auto"}, {"backend", "scalar"}, {"backend", "cpu"},
       {"backend", "vulkan"}, {"backend", "auto"}, {"lookahead", "3"},
-      {"threads", "64"}, {"model", "/some/file"}};
+      {"threads", "64"}, {"model", "/some/file"}, {"device", "0"}};
   GstElement *element = test_element (NULL, 1);
 
   for (guint i = 0; i < G_N_ELEMENTS (values); i++) {

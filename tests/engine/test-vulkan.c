@@ -45,18 +45,38 @@ test_model (gconstpointer model)
   check_same (make_stream (model, 37, 29), NUMBERS (0, 1, 2, 3));
 }
 
+/* The models that dssr comes with. */
+static void
+test_shipped (void)
+{
+  const char *folder = g_getenv ("DSSR_SHIPPED_MODELS");
+  g_autofree char *others = g_strdup (g_getenv ("DSSR_TEST_MODELS"));
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  int n = 0;
+
+  g_assert_nonnull (dir);
+  g_setenv ("DSSR_TEST_MODELS", folder, TRUE);
+  while ((name = g_dir_read_name (dir))) {
+    if (!g_str_has_suffix (name, ".safetensors"))
+      continue;
+    g_autofree char *stem =
+        g_strndup (name, strlen (name) - strlen (".safetensors"));
+    check_same (make_stream (stem, 26, 18), NUMBERS (0, 1, 2));
+    n++;
+  }
+  g_setenv ("DSSR_TEST_MODELS", others, TRUE);
+  g_assert_cmpint (n, >, 0);
+}
+
 static void
 test_small (void)
 {
   const int sizes[][2] = {{1, 1}, {1, 9}, {2, 1}, {2, 3}, {3, 3}, {5, 2}};
-  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    for (int chroma = DSSR_CHROMA_NONE; chroma <= DSSR_CHROMA_444; chroma++) {
-      Stream stream = make_stream ("x2", sizes[i][0], sizes[i][1]);
-      stream.config.format.chroma = chroma;
-      check_same (stream, NUMBERS (0, 1, 2));
-      stream.model = "x4";
-      check_same (stream, NUMBERS (0));
-    }
+  for (int i = 0; i < (int)G_N_ELEMENTS (sizes); i++) {
+    Stream stream = make_stream (i & 1 ? "x4" : "x2", sizes[i][0], sizes[i][1]);
+    stream.config.format.chroma = DSSR_CHROMA_444 - i % 4;
+    check_same (stream, NUMBERS (0, 1, 2));
   }
 }
 
@@ -74,16 +94,14 @@ test_layouts (void)
     int depth, shift;
   } depths[] = {{8, 0}, {9, 0}, {10, 0}, {10, 6}, {12, 4}};
 
-  for (guint d = 0; d < G_N_ELEMENTS (depths); d++) {
-    for (guint i = 0; i < G_N_ELEMENTS (layouts); i++) {
-      Stream stream = make_stream (i & 1 ? "x4" : "x2", 19, 15);
-      stream.config.format.depth = depths[d].depth;
-      stream.config.format.shift = depths[d].shift;
-      stream.config.format.cosited_x = i > 1;
-      stream.config.format.cosited_y = i > 2;
-      stream.layout = layouts[i];
-      check_same (stream, NUMBERS (0, 1));
-    }
+  for (guint i = 0; i < 10; i++) {
+    Stream stream = make_stream (i & 2 ? "x4" : "x2", 19, 15);
+    stream.config.format.depth = depths[i / 2].depth;
+    stream.config.format.shift = depths[i / 2].shift;
+    stream.config.format.cosited_x = i % 3 > 0;
+    stream.config.format.cosited_y = i % 3 > 1;
+    stream.layout = layouts[i % 4];
+    check_same (stream, NUMBERS (0, 1));
   }
 }
 
@@ -101,15 +119,170 @@ test_turns (void)
   }
 }
 
+#define FRAMES 50
+
+static const int *
+film (void)
+{
+  static int numbers[FRAMES + 1];
+  for (int i = 0; i < FRAMES; i++)
+    numbers[i] = i;
+  numbers[FRAMES] = END;
+  return numbers;
+}
+
+/* A GPU that fails at a submission: nobody can see it in the pictures. */
+static void
+check_fault (const GPtrArray *expected, const char *kind, int at)
+{
+  g_autofree char *fault = g_strdup_printf ("%s@%d", kind, at);
+  DssrStats stats;
+  Stream stream = make_stream ("x2", 12, 10);
+  stream.config.backend = DSSR_BACKEND_VULKAN;
+  stream.stats = &stats;
+
+  g_setenv ("DSSR_VULKAN_FAULT", fault, TRUE);
+  g_autoptr (GPtrArray) made = stream_run (&stream, film ());
+  g_unsetenv ("DSSR_VULKAN_FAULT");
+  assert_all_same (expected, made);
+  g_assert_nonnull (stats.fallback);
+  g_assert_null (strstr (stats.backend, "vulkan"));
+}
+
+static void
+test_faults (void)
+{
+  const char *const kinds[] = {"lost", "oom", "timeout"};
+  Stream stream = make_stream ("x2", 12, 10);
+  stream.config.backend = DSSR_BACKEND_CPU;
+  g_autoptr (GPtrArray) expected = stream_run (&stream, film ());
+  g_assert_cmpuint (expected->len, ==, FRAMES);
+
+  /* Every submission, in one way; the first ones in all. */
+  for (int at = 0; at < FRAMES; at++)
+    for (int i = 0; i < (at < 4 ? 3 : 1); i++)
+      check_fault (expected, kinds[(at + i) % 3], at);
+}
+
+static void
+expect_refusal (const Stream *stream, const char *word)
+{
+  g_autoptr (DssrModel) model = load_model (stream->model);
+  g_autoptr (GError) error = NULL;
+  g_assert_null (dssr_session_new (model, &stream->config, &error));
+  g_assert_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND);
+  if (!strstr (error->message, word))
+    g_error ("\"%s\" has no \"%s\"", error->message, word);
+}
+
+/* By index, by UUID, with hyphens or without; not by what there is none of. */
+static void
+test_device (void)
+{
+  g_auto (GStrv) devices = dssr_list_devices ();
+  const char *uuid = strstr (devices[0], "UUID ");
+  g_assert_nonnull (uuid);
+  uuid += 5;
+  g_autofree char *plain = g_strndup (uuid, 32);
+  g_autofree char *upper = g_ascii_strup (plain, -1);
+  g_autofree char *hyphens = g_strdup_printf ("%.8s-%.4s-%.4s-%.4s-%.12s", uuid,
+      uuid + 8, uuid + 12, uuid + 16, uuid + 20);
+  const char *const names[] = {"0", plain, upper, hyphens};
+  const char *const others[] = {"99", "-1", "", "0x", "/dev/null", plain + 1};
+  Stream stream = make_stream ("x2", 16, 16);
+
+  stream.config.backend = DSSR_BACKEND_VULKAN;
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    stream.config.device = names[i];
+    check_same (stream, NUMBERS (0));
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++) {
+    stream.config.device = others[i];
+    expect_refusal (&stream, "there is no device");
+  }
+  stream.config.device = NULL;
+  g_setenv ("DSSR_VULKAN_FAULT", "lost@", TRUE);
+  expect_refusal (&stream, "DSSR_VULKAN_FAULT");
+  g_unsetenv ("DSSR_VULKAN_FAULT");
+}
+
+/* "auto" is a GPU or the CPU, never the CPU in the guise of a GPU. */
+static void
+test_auto (void)
+{
+  g_auto (GStrv) devices = dssr_list_devices ();
+  DssrStats stats;
+  Stream stream = make_stream ("x2", 16, 16);
+  stream.stats = &stats;
+  for (int i = 0; i < 2; i++) {
+    stream.config.device = i ? "0" : NULL;
+    g_autoptr (GPtrArray) made = stream_run (&stream, NUMBERS (0));
+    if (strstr (devices[0], ": CPU,") && !devices[1])
+      g_assert_null (strstr (stats.backend, "vulkan"));
+    g_assert_null (stats.fallback);
+  }
+}
+
+/* ---- The cache of pipelines ---- */
+
+static char *
+find_cache (const char *folder)
+{
+  g_autofree char *path = g_build_filename (folder, "dssr", NULL);
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  g_assert_nonnull (dir);
+  const char *name = g_dir_read_name (dir);
+  g_assert_nonnull (name);
+  char *file = g_build_filename (path, name, NULL);
+  g_assert_null (g_dir_read_name (dir)); /* nothing is left over */
+  return file;
+}
+
+/* Broken caches do no harm and are replaced; a folder that cannot be written is
+ * none. */
+static void
+test_cache (void)
+{
+  const char *folder = g_get_user_cache_dir ();
+  Stream stream = make_stream ("x2", 16, 16);
+  check_same (stream, NUMBERS (0));
+  g_autofree char *file = find_cache (folder);
+  g_autofree char *whole = NULL;
+  gsize size;
+  g_assert_true (g_file_get_contents (file, &whole, &size, NULL));
+  g_assert_cmpuint (size, >, 24);
+
+  for (int i = 0; i < 5; i++) {
+    g_autofree char *broken = g_memdup2 (whole, size + 1);
+    gsize length = size;
+    if (i < 3)
+      length = i == 0 ? 0 : i == 1 ? 23 : size - 1;
+    else if (i == 3)
+      broken[size - 1] ^= 1;
+    else
+      length = size + 1;
+    g_assert_true (g_file_set_contents (file, broken, (gssize)length, NULL));
+    check_same (stream, NUMBERS (0));
+    g_autofree char *again = find_cache (folder);
+    g_assert_cmpstr (again, ==, file);
+    g_autofree char *now = NULL;
+    gsize now_size;
+    g_assert_true (g_file_get_contents (file, &now, &now_size, NULL));
+    g_assert_false (now_size == length && memcmp (now, broken, length) == 0);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
   g_auto (GStrv) devices = dssr_list_devices ();
   if (!devices[0]) {
     g_print ("1..0 # SKIP there is no Vulkan device\n");
     return 0;
   }
+  g_autofree char *cache = g_dir_make_tmp ("dssr-XXXXXX", NULL);
+  g_setenv ("XDG_CACHE_HOME", cache, TRUE);
+  g_test_init (&argc, &argv, NULL);
 
   const char *const models[] = {"x2", "x2-other", "x2-zero", "x2-window1",
       "x2-window5", "x2-sparse4", "x2-unshuffle", "x2-cascade", "x4",
@@ -118,8 +291,19 @@ main (int argc, char **argv)
     g_autofree char *name = g_strconcat ("/vulkan/model/", models[i], NULL);
     g_test_add_data_func (name, models[i], test_model);
   }
+  g_test_add_func ("/vulkan/shipped", test_shipped);
   g_test_add_func ("/vulkan/small", test_small);
   g_test_add_func ("/vulkan/layouts", test_layouts);
   g_test_add_func ("/vulkan/turns", test_turns);
-  return g_test_run ();
+  g_test_add_func ("/vulkan/faults", test_faults);
+  g_test_add_func ("/vulkan/device", test_device);
+  g_test_add_func ("/vulkan/auto", test_auto);
+  g_test_add_func ("/vulkan/cache", test_cache);
+  int result = g_test_run ();
+  g_autofree char *folder = g_build_filename (cache, "dssr", NULL);
+  g_autofree char *file = find_cache (cache);
+  g_remove (file);
+  g_rmdir (folder);
+  g_rmdir (cache);
+  return result;
 }

@@ -81,6 +81,16 @@ def test_errors(arguments, word):
     assert done.stderr.startswith('dssr-bench: ') and word in done.stderr
 
 
+def test_list():
+    done = bench('--list')
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines
+    if 'no device' not in lines[0]:
+        for i, line in enumerate(lines):
+            assert line.startswith(f'{i}: ') and 'UUID' in line and 'dot products' in line
+
+
 def test_kernels(tmp_path):
     file = tmp_path / 'kernels.json'
     done = bench('--kernels', '--size', '64x32', '--frames', 1, '--json', file)

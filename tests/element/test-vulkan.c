@@ -1,0 +1,131 @@
+/* The element on a GPU: the same pictures, and what it says when the GPU fails.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common.h"
+
+#include "engine/dssr.h"
+
+#include <string.h>
+
+#define FRAMES 6
+
+/* Runs a pipeline to its end; its appsink's buffers. Appends the texts of
+ * warnings. */
+static GPtrArray *
+collect (const gchar *format, const gchar *options, GString *warnings)
+{
+  g_autofree gchar *model = test_model ("x2");
+  g_autofree gchar *description = g_strdup_printf (
+      "videotestsrc num-buffers=%d pattern=ball ! "
+      "video/x-raw,format=%s,width=40,height=24,framerate=25/1 ! "
+      "dssuperres model=%s %s ! appsink name=out sync=false",
+      FRAMES, format, model, options);
+  g_autoptr (GError) error = NULL;
+  GPtrArray *buffers =
+      g_ptr_array_new_with_free_func ((GDestroyNotify)gst_buffer_unref);
+  GstElement *pipeline = gst_parse_launch (description, &error);
+  g_assert_no_error (error);
+  GstElement *out = gst_bin_get_by_name (GST_BIN (pipeline), "out");
+  GstBus *bus = gst_element_get_bus (pipeline);
+  GstMessage *message;
+  GstSample *sample;
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  for (;;) {
+    g_signal_emit_by_name (out, "pull-sample", &sample);
+    if (!sample)
+      break;
+    g_ptr_array_add (buffers, gst_buffer_ref (gst_sample_get_buffer (sample)));
+    gst_sample_unref (sample);
+  }
+  while ((message = gst_bus_pop_filtered (
+              bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR))) {
+    g_autoptr (GError) warning = NULL;
+    g_assert_cmpint (GST_MESSAGE_TYPE (message), ==, GST_MESSAGE_WARNING);
+    gst_message_parse_warning (message, &warning, NULL);
+    g_string_append_printf (warnings, "%s\n", warning->message);
+    gst_message_unref (message);
+  }
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (bus);
+  gst_object_unref (out);
+  gst_object_unref (pipeline);
+  return buffers;
+}
+
+static void
+assert_same (GPtrArray *a, GPtrArray *b)
+{
+  g_assert_cmpuint (a->len, ==, FRAMES);
+  g_assert_cmpuint (b->len, ==, FRAMES);
+  for (guint i = 0; i < FRAMES; i++) {
+    GstMapInfo map;
+    g_assert_true (gst_buffer_map (a->pdata[i], &map, GST_MAP_READ));
+    g_assert_cmpuint (gst_buffer_get_size (b->pdata[i]), ==, map.size);
+    g_assert_cmpint (
+        gst_buffer_memcmp (b->pdata[i], 0, map.data, map.size), ==, 0);
+    gst_buffer_unmap (a->pdata[i], &map);
+  }
+}
+
+static void
+test_formats (void)
+{
+  const gchar *const formats[] = {"NV12", "I420", "P010_10LE"};
+
+  for (guint i = 0; i < G_N_ELEMENTS (formats); i++) {
+    g_autoptr (GString) warnings = g_string_new (NULL);
+    g_autoptr (GPtrArray) cpu = collect (formats[i], "backend=cpu", warnings);
+    g_autoptr (GPtrArray) gpu =
+        collect (formats[i], "backend=vulkan device=0", warnings);
+    assert_same (cpu, gpu);
+    g_assert_cmpstr (warnings->str, ==, "");
+  }
+}
+
+static void
+test_lost (void)
+{
+  g_autoptr (GString) warnings = g_string_new (NULL);
+  g_autoptr (GPtrArray) cpu = collect ("I420", "backend=cpu", warnings);
+  g_assert_cmpstr (warnings->str, ==, "");
+
+  g_setenv ("DSSR_VULKAN_FAULT", "lost@3", TRUE);
+  g_autoptr (GPtrArray) gpu = collect ("I420", "backend=vulkan", warnings);
+  g_unsetenv ("DSSR_VULKAN_FAULT");
+  assert_same (cpu, gpu);
+  /* One line. */
+  g_assert_nonnull (strstr (warnings->str, "the GPU is lost"));
+  g_assert_true (strchr (warnings->str, '\n')[1] == '\0');
+}
+
+static void
+test_stats (void)
+{
+  GstElement *element = test_element ("x2", 0);
+
+  g_object_set (element, "backend", DSSR_BACKEND_VULKAN, NULL);
+  GstHarness *h = test_harness (element, test_caps ("I420", 20, 14));
+  g_autofree gchar *backend = test_stat_string (h, "backend");
+  g_assert_true (g_str_has_prefix (backend, "vulkan ("));
+  g_assert_cmpuint (test_stat (h, "memory"), >, 20 * 14);
+  test_push (h, 0);
+  test_expect_frame (h, 0);
+  test_teardown (h);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_auto (GStrv) devices = dssr_list_devices ();
+
+  if (!devices[0]) {
+    g_print ("1..0 # SKIP there is no Vulkan device\n");
+    return 0;
+  }
+  test_init (&argc, &argv);
+  g_test_add_func ("/vulkan/formats", test_formats);
+  g_test_add_func ("/vulkan/lost", test_lost);
+  g_test_add_func ("/vulkan/stats", test_stats);
+  return test_run ();
+}
