@@ -15,12 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "compress" / "configs"
+CHECKPOINTS = ROOT / "compress" / "checkpoints"
+MODELS = ROOT / "models"
 
 
 def steps(name, config, folder, data):
     """(what it makes, the file, module of compress and its arguments) of each step, in order."""
     scale, scene, minutes = config["scale"], config["scene"], config["minutes"]
-    base = ROOT / "compress" / "checkpoints" / f"{config['base']}.pt"
+    base = CHECKPOINTS / f"{config['base']}.pt"
     mixed, packed = folder / "mixed.npy", folder / f"{scene}.npy"
     pack = ["pack", "--data", data, "--per-still", 72, "--per-clip", 60]
     yield "data of both scenes", mixed, [*pack, "--scenes", "landscape", "portrait"]
@@ -40,11 +42,12 @@ def steps(name, config, folder, data):
         dsm = ["dsm", *patches, "--float", dense, "--teacher", tuned, "--density", config["density"]]
         yield "quads", net, [*dsm, "--minutes", minutes["quads"]]
     bits = folder / f"{name}-bits.pt"
-    yield "bits", bits, ["pde", *patches, "--float", net, "--average-bits", config["average_bits"]]
+    pde = ["pde", *patches, "--float", net, "--average-bits", config["average_bits"]]
+    yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     integer = folder / f"{name}-integer.pt"
     yield "integer", integer, ["quantise", *patches, "--float", bits, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--scene", scene, "--rung", config["rung"]]
-    yield "model", ROOT / "models" / f"{name}.safetensors", export
+    yield "model", MODELS / f"{name}.safetensors", export
 
 
 def main():

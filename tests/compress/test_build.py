@@ -1,0 +1,66 @@
+"""A model from pictures to file by one command, and what is said when there is no such model."""
+
+import sys
+import tomllib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from compress import build
+
+BASE = "[network]\nscale = 2\nchannels = [8, 8, 8]\noffset_channels = [4, 4, 4]\nfuse_blocks = 1\n"
+MODEL = """
+scale = 2
+base = "base-small"
+scene = "portrait"
+rung = "saver"
+budget = 1500
+density = 0.5
+average_bits = 5
+activation_bits = 8
+
+[minutes]
+base = 0.03
+scene = 0.02
+channels = 0.02
+quads = 0.03
+integer = 0.02
+"""
+
+
+def test_from_pictures_to_model(tmp_path, monkeypatch):
+    for name in ("configs", "checkpoints", "models"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(build, name.upper(), tmp_path / name)
+    (tmp_path / "configs" / "base-small.toml").write_text(BASE)
+    (tmp_path / "configs" / "small.toml").write_text(MODEL)
+    rng = np.random.default_rng(0)
+    for scene in ("landscape", "portrait"):
+        (tmp_path / "data" / "clips" / scene).mkdir(parents=True)
+        (tmp_path / "data" / "stills" / scene).mkdir(parents=True)
+        noise = Image.fromarray(rng.integers(0, 256, (120, 160, 3), dtype=np.uint8))
+        noise.resize((1280, 960), Image.BICUBIC).save(tmp_path / "data" / "stills" / scene / "noise.png")
+    command = ["build", "small", "--data", str(tmp_path / "data"), "--folder", str(tmp_path / "way")]
+    monkeypatch.setattr(sys, "argv", command)
+    build.main()
+    model = tmp_path / "models" / "small.safetensors"
+    first = model.stat().st_mtime_ns
+    assert 1000 < model.stat().st_size < 100_000
+    build.main()
+    assert model.stat().st_mtime_ns == first, "what is there was made again"
+
+
+def test_every_config_names_a_base():
+    for file in build.CONFIGS.glob("*-x?-*.toml"):
+        config = tomllib.loads(file.read_text())
+        base = tomllib.loads((build.CONFIGS / f"{config['base']}.toml").read_text())
+        assert base["network"]["scale"] == config["scale"]
+        assert file.stem == f"{config['scene']}-x{config['scale']}-{config['rung']}"
+    assert len(list(build.CONFIGS.glob("*-x?-*.toml"))) == 12
+
+
+def test_no_such_model(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["build", "landscape-x3-best"])
+    with pytest.raises(SystemExit, match="landscape-x4-balanced"):
+        build.main()
