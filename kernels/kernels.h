@@ -50,8 +50,8 @@ typedef struct {
 
 typedef enum { DSSR_ACT_NONE, DSSR_ACT_RELU, DSSR_ACT_LEAKY } DssrActivation;
 
-/* Convolution 1x1 or 3x3, stride 1 or 2, outside the picture is the edge pixel.
- */
+/* Convolution 1x1 or 3x3, stride 1 or 2, outside the picture is the edge pixel,
+ * or zero where conv_border follows. */
 typedef struct {
   int kernel;   /* 1 or 3 */
   int stride;   /* 1 or 2 */
@@ -65,11 +65,13 @@ typedef struct {
   const int16_t *mult_neg; /* [4 * out_quads], LeakyReLU's other product, at
                               most mult; else NULL */
   DssrActivation act;
-  int shift;          /* 0 to 24 */
-  bool wide;          /* int16_t out, no zero point, no clamp but saturation */
-  int zero;           /* zero point of the output */
-  int max;            /* greatest output: 255, or 15 for a 4-bit activation */
-  const void *packed; /* what the table's conv_pack made of all this */
+  int shift; /* 0 to 24 */
+  bool wide; /* int16_t out, no zero point, no clamp but saturation */
+  int zero;  /* zero point of the output */
+  int max;   /* greatest output: 255, or 15 for a 4-bit activation */
+  const uint8_t *outside; /* zero point of each input quad: what is outside the
+                             picture; NULL: its edge is */
+  const void *packed;     /* what the table's conv_pack made of all this */
 } DssrConv;
 
 /* Modulated deformable sampling: kernel^2 bilinear samples of each channel,
@@ -87,6 +89,21 @@ typedef struct {
   int zero_a, zero_b, zero, max;
   int mult_a, mult_b; /* 0 to 32767, in 1/16384 */
 } DssrAdd;
+
+/* v times a factor of 0 to 2 or more that the gate's table gives, plus b, all
+ * of different scales. */
+typedef struct {
+  int zero_v, zero_b, zero, max;
+  int mult_v, mult_b;   /* 0 to 32767, in 1/16384 */
+  const uint8_t *table; /* 256 entries: for each value of the gate, in 1/256 */
+} DssrModulate;
+
+/* 3x3 windows, stride 2. */
+typedef struct {
+  bool average; /* of nine, those outside the picture being zero; else the
+                   greatest, those outside left out */
+  int zero;     /* zero point of input and output */
+} DssrPooling;
 
 /* Temporal attention: v times the sigmoid of the dot product of two embeddings.
  */
@@ -107,9 +124,10 @@ typedef struct {
 typedef struct {
   const char *name; /* of the instruction set of conv */
 
-  /* Luma to a tensor of unshuffle^2 channels (1, 2 or 4), zero point 0. */
-  void (*input) (const DssrTensor *out, const DssrSamples *luma, int unshuffle,
-      int y0, int y1);
+  /* Planes of the same size (luma, or red, green and blue) to a tensor of
+   * unshuffle^2 (1, 2 or 4) channels each, zero point 0. */
+  void (*input) (const DssrTensor *out, const DssrSamples *planes, int n_planes,
+      int unshuffle, int y0, int y1);
 
   /* Bytes of the weights as this table's conv wants them; 0: it wants none. */
   size_t (*conv_packed_size) (const DssrConv *conv);
@@ -120,9 +138,18 @@ typedef struct {
   void (*conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
       const DssrConv *conv, int y0, int y1);
 
+  /* Computes again, after conv, those outputs whose window leaves the picture,
+   * with conv->outside there. */
+  void (*conv_border) (const DssrTensor *out, const DssrTensor *in, int n_in,
+      const DssrConv *conv, int y0, int y1);
+
   /* `offset` is wide: channels dy[K][G], dx[K][G], modulation[K][G], K =
    * kernel^2. */
   void (*deform) (const DssrTensor *out, const DssrTensor *feature,
+      const DssrTensor *offset, const DssrDeform *deform, int y0, int y1);
+
+  /* The same, with zero outside the picture. */
+  void (*deform_zero) (const DssrTensor *out, const DssrTensor *feature,
       const DssrTensor *offset, const DssrDeform *deform, int y0, int y1);
 
   void (*add) (const DssrTensor *out, const DssrTensor *a, const DssrTensor *b,
@@ -131,6 +158,18 @@ typedef struct {
   /* Twice as large, bilinear; an odd output leaves the last row or column out.
    */
   void (*up2) (const DssrTensor *out, const DssrTensor *in, int y0, int y1);
+
+  /* Pixel shuffle: channels 4c to 4c + 3 become 2x2 pixels of channel c; an odd
+   * output leaves the last row or column out. */
+  void (*shuffle) (
+      const DssrTensor *out, const DssrTensor *in, int zero, int y0, int y1);
+
+  void (*pool) (const DssrTensor *out, const DssrTensor *in,
+      const DssrPooling *pool, int y0, int y1);
+
+  void (*modulate) (const DssrTensor *out, const DssrTensor *v,
+      const DssrTensor *gate, const DssrTensor *b, const DssrModulate *modulate,
+      int y0, int y1);
 
   void (*attention) (const DssrTensor *out, const DssrTensor *a,
       const DssrTensor *b, const DssrTensor *v, const DssrAttention *attention,
@@ -146,6 +185,12 @@ typedef struct {
   void (*head) (const DssrSamples *out, const DssrSamples *luma,
       const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle,
       int y0, int y1);
+
+  /* The head of planes of the same size, whose channels follow one another in
+   * the residual, on a bicubic or a linear base; any shuffle. */
+  void (*head_planes) (const DssrSamples *out, const DssrSamples *in,
+      int n_planes, const DssrTensor *residual, const DssrBicubic *bicubic,
+      bool linear, int shuffle, int y0, int y1);
 } DssrKernels;
 
 /* The contract in plain C. */
@@ -157,3 +202,5 @@ const DssrKernels *dssr_kernels_cpu (void);
 
 /* Catmull-Rom at sixteenths of a sample, in 1/128; each row sums to 128. */
 extern const int16_t dssr_bicubic_taps[16][4];
+/* The same of linear interpolation. */
+extern const int16_t dssr_linear_taps[16][4];

@@ -80,12 +80,27 @@ fill_margins (const DssrTensor *t, int y0, int y1)
   }
 }
 
-void DSSR_KERNEL (input) (const DssrTensor *out, const DssrSamples *luma,
-    int unshuffle, int y0, int y1);
+void DSSR_KERNEL (input) (const DssrTensor *out, const DssrSamples *planes,
+    int n_planes, int unshuffle, int y0, int y1);
 size_t DSSR_KERNEL (conv_packed_size) (const DssrConv *conv);
 void DSSR_KERNEL (conv_pack) (const DssrConv *conv, void *packed);
 void DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
     const DssrConv *conv, int y0, int y1);
+void DSSR_KERNEL (conv_border) (const DssrTensor *out, const DssrTensor *in,
+    int n_in, const DssrConv *conv, int y0, int y1);
+void DSSR_KERNEL (deform_zero) (const DssrTensor *out,
+    const DssrTensor *feature, const DssrTensor *offset,
+    const DssrDeform *deform, int y0, int y1);
+void DSSR_KERNEL (shuffle) (
+    const DssrTensor *out, const DssrTensor *in, int zero, int y0, int y1);
+void DSSR_KERNEL (pool) (const DssrTensor *out, const DssrTensor *in,
+    const DssrPooling *pool, int y0, int y1);
+void DSSR_KERNEL (modulate) (const DssrTensor *out, const DssrTensor *v,
+    const DssrTensor *gate, const DssrTensor *b, const DssrModulate *modulate,
+    int y0, int y1);
+void DSSR_KERNEL (head_planes) (const DssrSamples *out, const DssrSamples *in,
+    int n_planes, const DssrTensor *residual, const DssrBicubic *bicubic,
+    bool linear, int shuffle, int y0, int y1);
 void DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,
     const DssrTensor *offset, const DssrDeform *deform, int y0, int y1);
 void DSSR_KERNEL (add) (const DssrTensor *out, const DssrTensor *a,

@@ -5,10 +5,12 @@
 
 #include "kernels/scalar/common.h"
 
-/* Where a block of pixels samples: the four corners' places in a quad; for each
- * lane, where between them in 1/16, and the modulation. */
+/* Where a block of pixels samples: the four corners' places in a quad, and
+ * whether they lie in the picture; for each lane, where between them in 1/16,
+ * and the modulation. */
 typedef struct {
   int32_t place[4][BLOCK];
+  bool inside[4][BLOCK];
   uint16_t fx[4 * BLOCK], fy[4 * BLOCK], modulation[4 * BLOCK];
 } Samples;
 
@@ -26,6 +28,12 @@ wide_channel (const DssrTensor *t, int channel, int x, int y)
 {
   return (const int16_t *)tensor_row (t, channel >> 2, y) + 4 * x
          + (channel & 3);
+}
+
+static bool
+is_inside (int i, int last)
+{
+  return i >= 0 && i <= last;
 }
 
 static void
@@ -50,6 +58,15 @@ locate (Samples *s, const DssrTensor *feature, const DssrTensor *offset,
     const int left = 4 * clamp (px >> 4, 0, right);
     const int next = 4 * clamp ((px >> 4) + 1, 0, right);
 
+    const bool in_top = is_inside (py >> 4, bottom);
+    const bool in_below = is_inside ((py >> 4) + 1, bottom);
+    const bool in_left = is_inside (px >> 4, right);
+    const bool in_next = is_inside ((px >> 4) + 1, right);
+
+    s->inside[0][x] = in_top && in_left;
+    s->inside[1][x] = in_top && in_next;
+    s->inside[2][x] = in_below && in_left;
+    s->inside[3][x] = in_below && in_next;
     s->place[0][x] = top + left;
     s->place[1][x] = top + next;
     s->place[2][x] = below + left;
@@ -61,15 +78,19 @@ locate (Samples *s, const DssrTensor *feature, const DssrTensor *offset,
     splat (&s->modulation[4 * x], d->table[clamp (m[4 * x] + 128, 0, 255)]);
 }
 
-static void
-sample (uint8_t *restrict dst, const uint8_t *src, const Samples *s, int zero,
-    int n)
+/* With `zero_outside`, pixels outside the picture are zero, not its edge. */
+static inline __attribute__ ((always_inline)) void
+sample (uint8_t *restrict dst, const uint8_t *src, const Samples *s,
+    bool zero_outside, int zero, int n)
 {
   uint8_t corner[4][4 * BLOCK];
 
   for (int c = 0; c < 4; c++)
-    for (int x = 0; x < n; x++)
+    for (int x = 0; x < n; x++) {
       memcpy (&corner[c][4 * x], src + s->place[c][x], 4);
+      if (zero_outside && !s->inside[c][x])
+        memset (&corner[c][4 * x], zero, 4);
+    }
 
   /* The contract's sum, at most 65280, with fewer products, modulo 2^16. */
   for (int i = 0; i < 4 * n; i++) {
@@ -83,9 +104,10 @@ sample (uint8_t *restrict dst, const uint8_t *src, const Samples *s, int zero,
   }
 }
 
-void
-DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,
-    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+static inline __attribute__ ((always_inline)) void
+deform_rows (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, bool zero_outside,
+    int y0, int y1)
 {
   const int taps = deform->kernel * deform->kernel;
   const int quads = feature->quads / deform->groups;
@@ -100,11 +122,25 @@ DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,
           for (int i = g * quads; i < (g + 1) * quads; i++) {
             uint8_t *dst = tensor_row (out, tap * feature->quads + i, y);
             sample (dst + 4 * x0, tensor_row (feature, i, 0), &samples,
-                deform->zero, n);
+                zero_outside, deform->zero, n);
           }
         }
       }
     }
   }
   fill_margins (out, y0, y1);
+}
+
+void
+DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+{
+  deform_rows (out, feature, offset, deform, false, y0, y1);
+}
+
+void
+DSSR_KERNEL (deform_zero) (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+{
+  deform_rows (out, feature, offset, deform, true, y0, y1);
 }

@@ -15,12 +15,18 @@ DSSR_PASTE (kernels, DSSR_ISA) (void)
       .conv_packed_size = DSSR_KERNEL (conv_packed_size),
       .conv_pack = DSSR_KERNEL (conv_pack),
       .conv = DSSR_KERNEL (conv),
+      .conv_border = DSSR_KERNEL (conv_border),
       .deform = DSSR_KERNEL (deform),
+      .deform_zero = DSSR_KERNEL (deform_zero),
       .add = DSSR_KERNEL (add),
       .up2 = DSSR_KERNEL (up2),
+      .shuffle = DSSR_KERNEL (shuffle),
+      .pool = DSSR_KERNEL (pool),
+      .modulate = DSSR_KERNEL (modulate),
       .attention = DSSR_KERNEL (attention),
       .bicubic = DSSR_KERNEL (bicubic),
       .head = DSSR_KERNEL (head),
+      .head_planes = DSSR_KERNEL (head_planes),
   };
   return &table;
 }

@@ -20,6 +20,9 @@ typedef struct {
   alignas (VEC_BYTES) int32_t top[2][VEC_PIXELS], below[2][VEC_PIXELS];
   Vec x; /* bytes 16 - fx and fx, of each group of each pixel */
   Vec y; /* words fy */
+  /* With zero outside, the corners there have no weight, and rows and columns
+   * the sum that the zero point makes in their place. */
+  Vec top_weight, below_weight, outside_x, outside_y; /* words */
 } Places;
 
 /* What does not change within a call. A copy on the stack, so that gcc knows
@@ -28,6 +31,7 @@ typedef struct {
   DssrTensor out, feature;
   const uint8_t *table;
   int limit, zero;
+  bool zero_outside;
 } Context;
 
 /* Offsets of up to four groups. */
@@ -123,6 +127,43 @@ clamp_words (Vec v, int lo, int hi)
       VEC (max_epi16) (v, VEC (set1_epi16) (lo)), VEC (set1_epi16) (hi));
 }
 
+/* All ones for each word with lo <= v <= hi. */
+DSSR_INLINE Vec
+is_between (Vec v, int lo, int hi)
+{
+  const Vec clamped = clamp_words (v, lo, hi);
+#ifdef __AVX512BW__
+  return _mm512_movm_epi16 (_mm512_cmpeq_epi16_mask (clamped, v));
+#else
+  return _mm256_cmpeq_epi16 (clamped, v);
+#endif
+}
+
+/* The weights of the corners that are inside, and what the others come to. */
+DSSR_INLINE void
+weigh_inside (
+    Places *places, Vec row, Vec column, int right, int bottom, int zero)
+{
+  const Vec sixteen = VEC (set1_epi16) (16), z = VEC (set1_epi16) (zero);
+  const Vec left = vec_and (is_between (column, 0, right),
+      vec_and (places->x, VEC (set1_epi16) (255)));
+  const Vec next = vec_and (
+      is_between (column, -1, right - 1), VEC (srli_epi16) (places->x, 8));
+
+  places->top_weight = vec_and (
+      is_between (row, 0, bottom), VEC (sub_epi16) (sixteen, places->y));
+  places->below_weight = vec_and (is_between (row, -1, bottom - 1), places->y);
+  places->x = VEC (add_epi16) (left, VEC (slli_epi16) (next, 8));
+  places->outside_x = VEC (mullo_epi16) (
+      VEC (sub_epi16) (VEC (sub_epi16) (sixteen, left), next), z);
+  places->outside_y = VEC (slli_epi16) (
+      VEC (mullo_epi16) (
+          VEC (sub_epi16) (VEC (sub_epi16) (sixteen, places->top_weight),
+              places->below_weight),
+          z),
+      4);
+}
+
 /* x and y are where the first pixel samples without an offset. A row and a
  * stride, in pixels, fit 16 bits. */
 DSSR_INLINE void
@@ -141,10 +182,9 @@ locate (Places *places, const Context *c, const int16_t *dy, const int16_t *dx,
   const Vec top = clamp_words (row, 0, bottom);
   const Vec below =
       VEC (add_epi16) (top, is_inside (row, VEC (set1_epi16) (bottom)));
-  const Vec left =
-      clamp_words (VEC (add_epi16) (VEC (srai_epi16) (h, 4),
-                       VEC (add_epi16) (pixel, VEC (set1_epi16) (x))),
-          -1, right);
+  const Vec column = VEC (add_epi16) (
+      VEC (srai_epi16) (h, 4), VEC (add_epi16) (pixel, VEC (set1_epi16) (x)));
+  const Vec left = clamp_words (column, -1, right);
 
   vec_store (places->top[0],
       VEC (madd_epi16) (VEC (unpacklo_epi16) (top, left), by_stride));
@@ -159,25 +199,39 @@ locate (Places *places, const Context *c, const int16_t *dy, const int16_t *dx,
       VEC (mullo_epi16) (vec_and (h, fraction), VEC (set1_epi16) (255)),
       VEC (set1_epi16) (16));
   places->y = vec_and (v, fraction);
+  if (c->zero_outside)
+    weigh_inside (places, row, column, right, bottom, c->zero);
 }
 
 /* The samples of a half's pixels, as words. */
 DSSR_INLINE Vec
-sample (
-    const uint8_t *quad, const Places *p, int group, Vec modulation, int zero)
+sample (const Context *c, const uint8_t *quad, const Places *p, int group,
+    Vec modulation)
 {
+  const int zero = c->zero;
   const Vec by_channel = vec_repeat (
       _mm_setr_epi8 (0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15));
   const Vec x = spread (p->x, spread_word[group]);
-  const Vec y = spread (p->y, spread_word[group]);
-  const Vec top = VEC (maddubs_epi16) (
+  Vec top = VEC (maddubs_epi16) (
       VEC (shuffle_epi8) (load_pairs (quad, p->top, group), by_channel), x);
-  const Vec below = VEC (maddubs_epi16) (
+  Vec below = VEC (maddubs_epi16) (
       VEC (shuffle_epi8) (load_pairs (quad, p->below, group), by_channel), x);
 
   /* The contract's sum without its 128: at most 65280, modulo 2^16. */
-  const Vec sum = VEC (add_epi16) (VEC (slli_epi16) (top, 4),
-      VEC (mullo_epi16) (VEC (sub_epi16) (below, top), y));
+  Vec sum;
+  if (c->zero_outside) {
+    const Vec outside = spread (p->outside_x, spread_word[group]);
+    top = VEC (mullo_epi16) (VEC (add_epi16) (top, outside),
+        spread (p->top_weight, spread_word[group]));
+    below = VEC (mullo_epi16) (VEC (add_epi16) (below, outside),
+        spread (p->below_weight, spread_word[group]));
+    sum = VEC (add_epi16) (VEC (add_epi16) (top, below),
+        spread (p->outside_y, spread_word[group]));
+  } else {
+    const Vec y = spread (p->y, spread_word[group]);
+    sum = VEC (add_epi16) (VEC (slli_epi16) (top, 4),
+        VEC (mullo_epi16) (VEC (sub_epi16) (below, top), y));
+  }
   /* (sum + 127 + 1) >> 1. */
   const Vec half = VEC (avg_epu16) (sum, VEC (set1_epi16) (127));
   /* 128 * (((sum + 128) >> 8) - zero), so that a rounding product shifts by 8.
@@ -210,8 +264,8 @@ sample_groups (const Context *c, const Offsets *offsets, int out_quad,
       uint8_t *dst = tensor_row (&c->out, out_quad + quad, y);
       Vec v[2];
       for (int h = 0; h < 2; h++)
-        v[h] = sample (
-            src, &p[h], g, spread (modulation, spread_byte[h][g]), c->zero);
+        v[h] =
+            sample (c, src, &p[h], g, spread (modulation, spread_byte[h][g]));
       vec_store (dst + 4 * x, join_halves (VEC (packus_epi16) (v[0], v[1])));
     }
   }
@@ -234,11 +288,12 @@ channels (int16_t copy[4 * PIXELS], const DssrTensor *t, int channel, int n,
 }
 
 /* The block of pixels from x0 on. */
-static void
+DSSR_INLINE void
 sample_block (const Context *context, const DssrTensor *offset,
-    const DssrDeform *deform, int tap, int x0, int y)
+    const DssrDeform *deform, bool zero_outside, int tap, int x0, int y)
 {
-  const Context c = *context;
+  Context c = *context;
+  c.zero_outside = zero_outside;
   const int groups = deform->groups;
   const int quads = c.feature.quads / groups;
   const int part = deform->kernel * deform->kernel * groups;
@@ -268,16 +323,52 @@ sample_block (const Context *context, const DssrTensor *offset,
   }
 }
 
-void
-DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,
-    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+/* Two copies of the code, one for each kind of border. */
+static void
+sample_block_edge (const Context *context, const DssrTensor *offset,
+    const DssrDeform *deform, int tap, int x0, int y)
 {
-  const Context c = {
-      *out, *feature, deform->table, deform->limit, deform->zero};
+  sample_block (context, offset, deform, false, tap, x0, y);
+}
+
+static void
+sample_block_zero (const Context *context, const DssrTensor *offset,
+    const DssrDeform *deform, int tap, int x0, int y)
+{
+  sample_block (context, offset, deform, true, tap, x0, y);
+}
+
+typedef void SampleBlock (const Context *context, const DssrTensor *offset,
+    const DssrDeform *deform, int tap, int x0, int y);
+
+static void
+sample_rows (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform,
+    SampleBlock *sample_block_kind, int y0, int y1)
+{
+  const Context c = {.out = *out,
+      .feature = *feature,
+      .table = deform->table,
+      .limit = deform->limit,
+      .zero = deform->zero};
 
   for (int y = y0; y < y1; y++)
     for (int x = 0; x < out->width; x += PIXELS)
       for (int tap = 0; tap < deform->kernel * deform->kernel; tap++)
-        sample_block (&c, offset, deform, tap, x, y);
+        sample_block_kind (&c, offset, deform, tap, x, y);
   fill_margins (out, y0, y1);
+}
+
+void
+DSSR_KERNEL (deform) (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+{
+  sample_rows (out, feature, offset, deform, sample_block_edge, y0, y1);
+}
+
+void
+DSSR_KERNEL (deform_zero) (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+{
+  sample_rows (out, feature, offset, deform, sample_block_zero, y0, y1);
 }

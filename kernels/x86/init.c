@@ -35,6 +35,7 @@ dssr_kernels_init_x86 (DssrKernels *table, DssrCpuFlags flags)
   if (!(flags & DSSR_CPU_AVX512))
     return;
   table->deform = dssr_avx512_deform;
+  table->deform_zero = dssr_avx512_deform_zero;
   table->add = dssr_avx512_add;
   table->up2 = dssr_avx512_up2;
   table->attention = dssr_avx512_attention;

@@ -25,27 +25,32 @@ set (const DssrSamples *s, int x, int y, gint64 value)
 }
 
 void
-reference_input (const DssrTensor *out, const DssrSamples *luma, int unshuffle,
-    int y0, int y1)
+reference_input (const DssrTensor *out, const DssrSamples *planes, int n_planes,
+    int unshuffle, int y0, int y1)
 {
-  const int u = unshuffle, d = luma->depth;
+  const int u = unshuffle, d = planes->depth;
 
   for (int y = y0; y < y1; y++) {
     for (int x = 0; x < out->width; x++) {
       for (int c = 0; c < 4 * out->quads; c++) {
         guint8 *q = (guint8 *)out->data + c / 4 * out->plane + y * out->stride
                     + 4 * x + c % 4;
-        const int j = c / u, i = c % u;
-        const gint64 p = get (luma, u * x + i, u * y + j);
-        *q = j < u ? MIN (floor_shift (p + rounding (d - 8), d - 8), 255) : 0;
+        const int p = c / (u * u), j = c / u % u, i = c % u;
+        if (p >= n_planes) {
+          *q = 0;
+          continue;
+        }
+        const gint64 sample = get (&planes[p], u * x + i, u * y + j);
+        *q = MIN (floor_shift (sample + rounding (d - 8), d - 8), 255);
       }
     }
   }
 }
 
-/* The unrounded bicubic value of output sample (X, Y). */
+/* The unrounded value of output sample (X, Y), by a table of taps. */
 static gint64
-base (const DssrSamples *in, const DssrBicubic *bicubic, int X, int Y)
+interpolated (const DssrSamples *in, const DssrBicubic *bicubic,
+    const gint16 taps[16][4], int X, int Y)
 {
   const int px = 16 * X / bicubic->scale + bicubic->phase_x;
   const int py = 16 * Y / bicubic->scale + bicubic->phase_y;
@@ -56,12 +61,16 @@ base (const DssrSamples *in, const DssrBicubic *bicubic, int X, int Y)
   for (int i = 0; i < 4; i++) {
     gint64 v = 0;
     for (int j = 0; j < 4; j++)
-      v +=
-          dssr_bicubic_taps[py - 16 * iy][j] * get (in, ix - 1 + i, iy - 1 + j);
-    b += dssr_bicubic_taps[px - 16 * ix][i]
-         * floor_shift (v + rounding (d - 7), d - 7);
+      v += taps[py - 16 * iy][j] * get (in, ix - 1 + i, iy - 1 + j);
+    b += taps[px - 16 * ix][i] * floor_shift (v + rounding (d - 7), d - 7);
   }
   return b;
+}
+
+static gint64
+base (const DssrSamples *in, const DssrBicubic *bicubic, int X, int Y)
+{
+  return interpolated (in, bicubic, dssr_bicubic_taps, X, Y);
 }
 
 static gint64
@@ -79,6 +88,14 @@ reference_bicubic (const DssrSamples *out, const DssrSamples *in,
       set (out, x, y, clipped (base (in, bicubic, x, y), out->depth));
 }
 
+static gint64
+wide_channel (const DssrTensor *t, int channel, int x, int y)
+{
+  const char *row =
+      (const char *)t->data + channel / 4 * t->plane + y * t->stride;
+  return ((const gint16 *)row)[4 * x + channel % 4];
+}
+
 void
 reference_head (const DssrSamples *out, const DssrSamples *luma,
     const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle, int y0,
@@ -87,12 +104,29 @@ reference_head (const DssrSamples *out, const DssrSamples *luma,
   for (int y = y0; y < y1; y++) {
     for (int x = 0; x < out->width; x++) {
       const int channel = y % shuffle * shuffle + x % shuffle;
-      const char *row = (const char *)residual->data
-                        + channel / 4 * residual->plane
-                        + y / shuffle * residual->stride;
-      const gint64 r = ((const gint16 *)row)[4 * (x / shuffle) + channel % 4];
+      const gint64 r =
+          wide_channel (residual, channel, x / shuffle, y / shuffle);
       set (out, x, y,
           clipped (base (luma, bicubic, x, y) + 128 * r, out->depth));
+    }
+  }
+}
+
+void
+reference_head_planes (const DssrSamples *out, const DssrSamples *in,
+    int n_planes, const DssrTensor *residual, const DssrBicubic *bicubic,
+    bool linear, int shuffle, int y0, int y1)
+{
+  for (int p = 0; p < n_planes; p++) {
+    for (int y = y0; y < y1; y++) {
+      for (int x = 0; x < out[p].width; x++) {
+        const int channel = (p * shuffle + y % shuffle) * shuffle + x % shuffle;
+        const gint64 r =
+            wide_channel (residual, channel, x / shuffle, y / shuffle);
+        const gint64 b = interpolated (&in[p], bicubic,
+            linear ? dssr_linear_taps : dssr_bicubic_taps, x, y);
+        set (&out[p], x, y, clipped (b + 128 * r, out[p].depth));
+      }
     }
   }
 }

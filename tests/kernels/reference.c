@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "support.h"
 
+#include <math.h>
+
 static gint64
 sat16 (gint64 x)
 {
@@ -44,9 +46,20 @@ set (const DssrTensor *t, int channel, int x, int y, gint64 q)
   *(guint8 *)pixel (t, channel, x, y, 1) = q;
 }
 
-static gint64
-concatenated (const DssrTensor *in, int channel, int x, int y)
+static gboolean
+is_outside (const DssrTensor *t, int x, int y)
 {
+  return x < 0 || y < 0 || x >= t->width || y >= t->height;
+}
+
+/* A channel of all inputs; outside the picture, its edge or what `conv` says.
+ */
+static gint64
+concatenated (
+    const DssrTensor *in, const DssrConv *conv, int channel, int x, int y)
+{
+  if (conv->outside && is_outside (in, x, y))
+    return conv->outside[channel / 4];
   while (channel >= 4 * in->quads)
     channel -= 4 * in++->quads;
   return narrow (in, channel, x, y);
@@ -66,8 +79,8 @@ accumulate (const DssrTensor *in, const DssrConv *conv, int o, int x, int y)
         if (conv->mask && !(conv->mask[quad >> 3] >> (quad & 7) & 1))
           continue;
         acc += conv->weight[4 * quad + i % 4]
-               * concatenated (
-                   in, i, conv->stride * x + tap_x, conv->stride * y + tap_y);
+               * concatenated (in, conv, i, conv->stride * x + tap_x,
+                   conv->stride * y + tap_y);
       }
     }
   }
@@ -106,9 +119,26 @@ reference_conv (const DssrTensor *out, const DssrTensor *in, int n_in,
   }
 }
 
+/* The reference's conv is whole at once. */
 static void
-reference_deform (const DssrTensor *out, const DssrTensor *feature,
-    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+reference_conv_border (const DssrTensor *out, const DssrTensor *in, int n_in,
+    const DssrConv *conv, int y0, int y1)
+{
+}
+
+/* The value of a pixel, or what lies outside the picture: its edge if `outside`
+ * is negative. */
+static gint64
+corner (const DssrTensor *t, int channel, int x, int y, int outside)
+{
+  return outside >= 0 && is_outside (t, x, y) ? outside
+                                              : narrow (t, channel, x, y);
+}
+
+static void
+sample_all (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int outside, int y0,
+    int y1)
 {
   const int k = deform->kernel, n_taps = k * k, groups = deform->groups;
   const int n_channels = 4 * feature->quads, l = deform->limit;
@@ -127,15 +157,85 @@ reference_deform (const DssrTensor *out, const DssrTensor *feature,
           const gint64 iy = floor_shift (py, 4), fy = py - 16 * iy;
           const gint64 ix = floor_shift (px, 4), fx = px - 16 * ix;
           const gint64 v = floor_shift (
-              narrow (feature, c, ix, iy) * (16 - fx) * (16 - fy)
-                  + narrow (feature, c, ix + 1, iy) * fx * (16 - fy)
-                  + narrow (feature, c, ix, iy + 1) * (16 - fx) * fy
-                  + narrow (feature, c, ix + 1, iy + 1) * fx * fy + 128,
+              corner (feature, c, ix, iy, outside) * (16 - fx) * (16 - fy)
+                  + corner (feature, c, ix + 1, iy, outside) * fx * (16 - fy)
+                  + corner (feature, c, ix, iy + 1, outside) * (16 - fx) * fy
+                  + corner (feature, c, ix + 1, iy + 1, outside) * fx * fy
+                  + 128,
               8);
           const int table = deform->table[limit (m + 128, 0, 255)];
           set (out, tap * n_channels + c, x, y,
               deform->zero + floor_shift ((v - deform->zero) * table + 128, 8));
         }
+      }
+    }
+  }
+}
+
+static void
+reference_deform (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+{
+  sample_all (out, feature, offset, deform, -1, y0, y1);
+}
+
+static void
+reference_deform_zero (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+{
+  sample_all (out, feature, offset, deform, deform->zero, y0, y1);
+}
+
+static void
+reference_shuffle (
+    const DssrTensor *out, const DssrTensor *in, int zero, int y0, int y1)
+{
+  for (int c = 0; c < 4 * out->quads; c++)
+    for (int y = y0; y < y1; y++)
+      for (int x = 0; x < out->width; x++)
+        set (out, c, x, y,
+            c < in->quads
+                ? narrow (in, 4 * c + 2 * (y % 2) + x % 2, x / 2, y / 2)
+                : zero);
+}
+
+static void
+reference_pool (const DssrTensor *out, const DssrTensor *in,
+    const DssrPooling *pool, int y0, int y1)
+{
+  for (int c = 0; c < 4 * out->quads; c++) {
+    for (int y = y0; y < y1; y++) {
+      for (int x = 0; x < out->width; x++) {
+        gint64 most = 0, sum = 0;
+        for (int i = 0; i < 9; i++) {
+          const int in_x = 2 * x + i % 3 - 1, in_y = 2 * y + i / 3 - 1;
+          const gboolean outside = is_outside (in, in_x, in_y);
+          sum += outside ? pool->zero : narrow (in, c, in_x, in_y);
+          if (!outside)
+            most = MAX (most, narrow (in, c, in_x, in_y));
+        }
+        set (out, c, x, y,
+            pool->average ? (gint64)floor (sum / 9.0 + 0.5) : most);
+      }
+    }
+  }
+}
+
+static void
+reference_modulate (const DssrTensor *out, const DssrTensor *v,
+    const DssrTensor *gate, const DssrTensor *b, const DssrModulate *m, int y0,
+    int y1)
+{
+  for (int c = 0; c < 4 * out->quads; c++) {
+    for (int y = y0; y < y1; y++) {
+      for (int x = 0; x < out->width; x++) {
+        const int factor = m->table[narrow (gate, c, x, y)];
+        const gint64 tv =
+            floor_shift ((narrow (v, c, x, y) - m->zero_v) * factor + 2, 2);
+        const gint64 tb = 64 * (narrow (b, c, x, y) - m->zero_b);
+        const gint64 sum = mulhrs (tv, m->mult_v) + mulhrs (tb, m->mult_b);
+        set (out, c, x, y,
+            limit (m->zero + floor_shift (sum + 16, 5), 0, m->max));
       }
     }
   }
@@ -213,12 +313,18 @@ reference_kernels (void)
       .input = reference_input,
       .conv_packed_size = reference_conv_packed_size,
       .conv = reference_conv,
+      .conv_border = reference_conv_border,
       .deform = reference_deform,
+      .deform_zero = reference_deform_zero,
       .add = reference_add,
       .up2 = reference_up2,
+      .shuffle = reference_shuffle,
+      .pool = reference_pool,
+      .modulate = reference_modulate,
       .attention = reference_attention,
       .bicubic = reference_bicubic,
       .head = reference_head,
+      .head_planes = reference_head_planes,
   };
   return &table;
 }

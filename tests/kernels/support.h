@@ -12,13 +12,16 @@
  * that are no rings and without a look at their margins; reference.c,
  * reference-picture.c. */
 const DssrKernels *reference_kernels (void);
-void reference_input (const DssrTensor *out, const DssrSamples *luma,
-    int unshuffle, int y0, int y1);
+void reference_input (const DssrTensor *out, const DssrSamples *planes,
+    int n_planes, int unshuffle, int y0, int y1);
 void reference_bicubic (const DssrSamples *out, const DssrSamples *in,
     const DssrBicubic *bicubic, int y0, int y1);
 void reference_head (const DssrSamples *out, const DssrSamples *luma,
     const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle, int y0,
     int y1);
+void reference_head_planes (const DssrSamples *out, const DssrSamples *in,
+    int n_planes, const DssrTensor *residual, const DssrBicubic *bicubic,
+    bool linear, int shuffle, int y0, int y1);
 
 /* floor (a / 2^s): gcc and clang shift as the contract does. */
 static inline gint64

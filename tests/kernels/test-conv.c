@@ -39,6 +39,8 @@ call (const DssrKernels *table, const Operands *o, int y0, int y1,
 
   pack (&conv, &packed, table);
   table->conv (&o->out, o->in, p->n_in, &conv, y0, y1);
+  if (conv.outside)
+    table->conv_border (&o->out, o->in, p->n_in, &conv, y0, y1);
 }
 
 static void
@@ -67,6 +69,7 @@ typedef struct {
   DssrActivation act;
   gboolean wide;
   int max, shift;
+  gboolean zero_outside;
 } Options;
 
 enum {
@@ -91,7 +94,8 @@ random_options (void)
       .act = random_int (DSSR_ACT_NONE, DSSR_ACT_LEAKY),
       .wide = random_int (0, 3) == 0,
       .max = random_int (0, 3) ? 255 : 15,
-      .shift = random_int (0, 2) ? NATURAL : random_int (0, 24)};
+      .shift = random_int (0, 2) ? NATURAL : random_int (0, 24),
+      .zero_outside = random_bit ()};
 }
 
 /* The number of channels' quads of each input, which add up to `total`. */
@@ -180,10 +184,10 @@ describe (const Options *o, int n_in, int shift)
 {
   return g_strdup_printf (
       "conv %dx%d, %d quads of %d inputs to %d, stride %d, %dx%d pixels up to "
-      "%d, %d bits, %d %%, act %d, shift %d, %s %d",
+      "%d, %d bits, %d %%, act %d, shift %d, %s %d, outside %s",
       o->kernel, o->kernel, o->in_quads, n_in, o->out_quads, o->stride,
       o->width, o->height, o->pixel_max, o->bits, o->per_cent, o->act, shift,
-      o->wide ? "wide" : "max", o->max);
+      o->wide ? "wide" : "max", o->max, o->zero_outside ? "zero" : "edge");
 }
 
 static void
@@ -201,6 +205,7 @@ check_conv (const Options *options)
   g_autofree gint32 *bias = g_new (gint32, n_out);
   g_autofree gint16 *mult = g_new (gint16, n_out);
   g_autofree gint16 *mult_neg = g_new (gint16, n_out);
+  g_autofree guint8 *outside = g_new (guint8, options->in_quads);
   int quads[MAX_INPUTS];
   Parameters p = {.n_in = split (quads, options->in_quads)};
 
@@ -225,7 +230,10 @@ check_conv (const Options *options)
       .shift = shift,
       .wide = options->wide,
       .zero = random_value (random_int (0, N_FILLS - 1), 0, options->max),
-      .max = options->max};
+      .max = options->max,
+      .outside = options->zero_outside ? outside : NULL};
+  for (int i = 0; i < options->in_quads; i++)
+    outside[i] = random_int (0, options->pixel_max);
   for (int o = 0; o < n_out; o++) {
     bias[o] = random_bias (p.conv.weight + o * row, row, shift, options);
     mult[o] = natural ? random_int (100, 1500)

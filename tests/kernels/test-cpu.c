@@ -160,8 +160,11 @@ assert_complete (const DssrKernels *table)
 {
   g_assert_nonnull (table->name);
   g_assert_true (table->input && table->conv_packed_size && table->conv_pack
-                 && table->conv && table->deform && table->add && table->up2
-                 && table->attention && table->bicubic && table->head);
+                 && table->conv && table->conv_border && table->deform
+                 && table->deform_zero && table->add && table->up2
+                 && table->shuffle && table->pool && table->modulate
+                 && table->attention && table->bicubic && table->head
+                 && table->head_planes);
 }
 
 static void

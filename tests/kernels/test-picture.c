@@ -26,7 +26,9 @@ enum { N_LAYOUTS = G_N_ELEMENTS (layouts) };
 
 typedef struct {
   DssrBicubic bicubic;
-  int factor; /* unshuffle or shuffle */
+  int factor;   /* unshuffle or shuffle */
+  int n_planes; /* of the input */
+  bool linear;
 } Parameters;
 
 static void
@@ -68,21 +70,28 @@ call_input (const DssrKernels *table, const Operands *o, int y0, int y1,
     const void *parameters)
 {
   const Parameters *p = parameters;
+  DssrSamples planes[3];
 
-  table->input (&o->out, &o->plane_in, p->factor, y0, y1);
+  /* Each a row below the one before, of the same memory. */
+  for (int i = 0; i < p->n_planes; i++) {
+    planes[i] = o->plane_in;
+    planes[i].data = (char *)planes[i].data + i * planes[i].stride;
+    planes[i].height -= p->n_planes - 1;
+  }
+  table->input (&o->out, planes, p->n_planes, p->factor, y0, y1);
 }
 
 static void
-check_input (int layout, int unshuffle, int width, int height)
+check_input (int layout, int n_planes, int unshuffle, int width, int height)
 {
   static const Operation operation = {call_input, NULL, OPERATION (input)};
   g_auto (Case) c = {0};
   const int u = unshuffle;
-  const Parameters p = {.factor = u};
+  const Parameters p = {.factor = u, .n_planes = n_planes};
 
-  set_input (&c, layout, width, height);
-  case_set_output (
-      &c, (u * u + 3) / 4, (width + u - 1) / u, (height + u - 1) / u, FALSE);
+  set_input (&c, layout, width, height + n_planes - 1);
+  case_set_output (&c, (n_planes * u * u + 3) / 4, (width + u - 1) / u,
+      (height + u - 1) / u, FALSE);
   c.description = describe ("input", &p, layout, width, height);
   check_kernel (&operation, &c, &p);
 }
@@ -91,9 +100,11 @@ static void
 test_input (void)
 {
   for (int i = 0; i < 3 * N_SIDES * repetitions (); i += picture_step)
-    check_input (i % N_LAYOUTS, 1 << i % 3, side (i / 3), random_int (1, 20));
-  check_input (0, 1, LARGEST_SIDE, 2);
-  check_input (0, 1, 2, LARGEST_SIDE);
+    check_input (i % N_LAYOUTS, random_bit () ? 3 : 1, 1 << i % 3, side (i / 3),
+        random_int (1, 20));
+  check_input (0, 1, 1, LARGEST_SIDE, 2);
+  check_input (0, 1, 1, 2, LARGEST_SIDE);
+  check_input (0, 3, 1, LARGEST_SIDE, 2);
 }
 
 static void
@@ -180,7 +191,7 @@ check_head (int layout, int unshuffle, int width, int height)
   g_auto (Case) c = {0};
   const DssrBicubic bicubic = random_bicubic ();
   const int scale = bicubic.scale;
-  const Parameters p = {bicubic, scale * unshuffle};
+  const Parameters p = {.bicubic = bicubic, .factor = scale * unshuffle};
 
   set_input (&c, layout, width, height);
   set_output (&c, layout, scale * width, scale * height);
@@ -198,6 +209,94 @@ test_head (void)
     check_head (i % N_LAYOUTS, 1 << i % 3, side (i / 3), random_int (1, 12));
   check_head (0, 1, LARGEST_SIDE, 2);
   check_head (0, 1, 2, LARGEST_SIDE);
+}
+
+static void
+call_head_planes (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
+{
+  const Parameters *p = parameters;
+
+  table->head_planes (&o->plane_out, &o->plane_in, 1, &o->in[0], &p->bicubic,
+      p->linear, p->factor, y0, y1);
+}
+
+/* Its residual may be as fine as the output. */
+static void
+check_head_planes (int layout, int shuffle, int width, int height)
+{
+  static const Operation operation = {
+      call_head_planes, need_for_head, OPERATION (head_planes)};
+  g_auto (Case) c = {0};
+  const DssrBicubic bicubic = random_bicubic ();
+  const int scale = bicubic.scale, s = shuffle;
+  const Parameters p = {
+      .bicubic = bicubic, .factor = s, .linear = random_bit ()};
+
+  set_input (&c, layout, width, height);
+  set_output (&c, layout, scale * width, scale * height);
+  case_add_input (&c, (s * s + 3) / 4, (scale * width + s - 1) / s,
+      (scale * height + s - 1) / s, TRUE, random_int (0, N_FILLS - 1));
+  c.description = describe (
+      p.linear ? "head on linear" : "head", &p, layout, width, height);
+  check_kernel (&operation, &c, &p);
+}
+
+/* Three planes together are what each is alone. */
+static void
+check_three_planes (const DssrKernels *kernels)
+{
+  enum { W = 7, H = 3, S = 2, PLANE = ROW_SIZE * H };
+  static const DssrBicubic bicubic = {S, -4, -4};
+  _Alignas(DSSR_ALIGNMENT) gint16 residual[3 * PLANE / 2] = {0};
+  guint8 small[3 * H * W], large[3 * S * S * H * W], alone[3 * S * S * H * W];
+  DssrSamples in[3], out[3];
+  DssrTensor t = {.data = residual + 4 * DSSR_MARGIN_LEFT,
+      .stride = ROW_SIZE,
+      .plane = PLANE,
+      .width = W,
+      .height = H,
+      .quads = 3};
+
+  for (guint i = 0; i < G_N_ELEMENTS (small); i++)
+    small[i] = random_int (0, 255);
+  for (guint i = 0; i < G_N_ELEMENTS (residual); i++)
+    residual[i] = random_int (-2000, 2000);
+  for (int p = 0; p < 3; p++) {
+    in[p] = (DssrSamples){small + p, 3 * W, 3, W, H, 8, 0};
+    out[p] = (DssrSamples){large + p, 3 * S * W, 3, S * W, S * H, 8, 0};
+  }
+  kernels->head_planes (out, in, 3, &t, &bicubic, true, S, 0, S * H);
+  for (int p = 0; p < 3; p++) {
+    DssrTensor part = t;
+    part.data = (char *)t.data + p * PLANE;
+    out[p].data = alone + p;
+    kernels->head_planes (
+        &out[p], &in[p], 1, &part, &bicubic, true, S, 0, S * H);
+  }
+  g_assert_cmpmem (large, sizeof large, alone, sizeof alone);
+}
+
+static void
+test_head_planes (void)
+{
+  for (int i = 0; i < 4 * N_SIDES * repetitions (); i++)
+    check_head_planes (
+        i % N_LAYOUTS, 1 << i % 4, side (i / 4), random_int (1, 12));
+  check_head_planes (0, 1, LARGEST_SIDE, 2);
+  for_each_table (check_three_planes, OPERATION (head_planes));
+}
+
+/* Between its two samples, exactly. */
+static void
+test_linear_taps (void)
+{
+  for (int i = 0; i < 16; i++) {
+    g_assert_cmpint (dssr_linear_taps[i][0], ==, 0);
+    g_assert_cmpint (16 * dssr_linear_taps[i][1], ==, 128 * (16 - i));
+    g_assert_cmpint (16 * dssr_linear_taps[i][2], ==, 128 * i);
+    g_assert_cmpint (dssr_linear_taps[i][3], ==, 0);
+  }
 }
 
 static void
@@ -304,6 +403,8 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/picture/by-hand", test_by_hand);
   g_test_add_func ("/kernels/picture/constant", test_constant);
   g_test_add_func ("/kernels/picture/input", test_input);
+  g_test_add_func ("/kernels/picture/head-planes", test_head_planes);
+  g_test_add_func ("/kernels/picture/linear-taps", test_linear_taps);
   g_test_add_func ("/kernels/picture/bicubic", test_bicubic);
   g_test_add_func ("/kernels/picture/head", test_head);
   return g_test_run ();

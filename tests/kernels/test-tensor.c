@@ -38,6 +38,13 @@ need_same_rows (
 }
 
 static void
+call_deform_zero (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
+{
+  table->deform_zero (&o->out, &o->in[0], &o->in[1], parameters, y0, y1);
+}
+
+static void
 call_deform (const DssrKernels *table, const Operands *o, int y0, int y1,
     const void *parameters)
 {
@@ -61,6 +68,8 @@ check_deform (const DeformOptions *o)
 {
   static const Operation operation = {
       call_deform, need_for_deform, OPERATION (deform)};
+  static const Operation zero_operation = {
+      call_deform_zero, need_for_deform, OPERATION (deform_zero)};
   const int taps = o->kernel * o->kernel;
   g_auto (Case) c = {0};
   guint8 table[256];
@@ -79,6 +88,7 @@ check_deform (const DeformOptions *o)
       o->width, o->height, o->kernel, o->groups, o->quads, o->limit,
       deform.zero);
   check_kernel (&operation, &c, &deform);
+  check_kernel (&zero_operation, &c, &deform);
 }
 
 static void
@@ -171,6 +181,114 @@ test_up2 (void)
     c.description =
         g_strdup_printf ("up2 to %dx%d, %d quads", width, height, quads);
     check_kernel (&operation, &c, NULL);
+  }
+}
+
+static void
+call_shuffle (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
+{
+  table->shuffle (&o->out, &o->in[0], *(const int *)parameters, y0, y1);
+}
+
+static void
+need_for_shuffle (
+    const void *parameters, int i, int y0, int y1, int *first, int *end)
+{
+  *first = y0 / 2;
+  *end = (y1 + 1) / 2;
+}
+
+static void
+test_shuffle (void)
+{
+  static const Operation operation = {
+      call_shuffle, need_for_shuffle, OPERATION (shuffle)};
+
+  for (int i = 0; i < 2 * N_SIDES * repetitions (); i++) {
+    g_auto (Case) c = {0};
+    const int width = side (i / 2), height = 2 * random_int (1, 20) - (i & 1);
+    const int channels = random_int (1, 9), zero = random_zero (255);
+
+    add_input (&c, channels, (width + 1) / 2, (height + 1) / 2, FALSE);
+    case_set_output (&c, (channels + 3) / 4, width, height, FALSE);
+    c.description = g_strdup_printf ("shuffle to %dx%d, %d channels, zero %d",
+        width, height, channels, zero);
+    check_kernel (&operation, &c, &zero);
+  }
+}
+
+static void
+call_pool (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
+{
+  table->pool (&o->out, &o->in[0], parameters, y0, y1);
+}
+
+static void
+need_for_pool (
+    const void *parameters, int i, int y0, int y1, int *first, int *end)
+{
+  *first = 2 * y0 - 1;
+  *end = 2 * y1;
+}
+
+static void
+test_pool (void)
+{
+  static const Operation operation = {
+      call_pool, need_for_pool, OPERATION (pool)};
+
+  for (int i = 0; i < 4 * N_SIDES * repetitions (); i++) {
+    g_auto (Case) c = {0};
+    const int width = side (i / 4), height = random_int (1, 20);
+    const int quads = random_int (1, 3);
+    const DssrPooling pool = {i & 1, random_zero (255)};
+
+    add_input (&c, quads, width, height, FALSE);
+    case_set_output (&c, quads, (width + 1) / 2, (height + 1) / 2, FALSE);
+    c.description = g_strdup_printf ("%s of %dx%d, %d quads, zero %d",
+        pool.average ? "average" : "max", width, height, quads, pool.zero);
+    check_kernel (&operation, &c, &pool);
+  }
+}
+
+static void
+call_modulate (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
+{
+  table->modulate (
+      &o->out, &o->in[0], &o->in[1], &o->in[2], parameters, y0, y1);
+}
+
+static void
+test_modulate (void)
+{
+  static const Operation operation = {
+      call_modulate, need_same_rows, OPERATION (modulate)};
+
+  for (int i = 0; i < 2 * N_SIDES * repetitions (); i++) {
+    g_auto (Case) c = {0};
+    guint8 table[256];
+    const int width = side (i / 2), height = random_int (1, 20);
+    const int quads = random_int (1, 5), max = i & 1 ? 255 : 15;
+    const Fill mults = random_int (0, N_FILLS - 1);
+    const DssrModulate m = {.zero_v = random_zero (255),
+        .zero_b = random_zero (255),
+        .zero = random_zero (max),
+        .max = max,
+        .mult_v = random_value (mults, 0, 32767),
+        .mult_b = random_value (mults, 0, 32767),
+        .table = table};
+
+    fill_table (table);
+    for (int in = 0; in < 3; in++)
+      add_input (&c, quads, width, height, FALSE);
+    case_set_output (&c, quads, width, height, FALSE);
+    c.description = g_strdup_printf (
+        "modulate %dx%d, %d quads, zeros %d %d %d, max %d, mults %d %d", width,
+        height, quads, m.zero_v, m.zero_b, m.zero, max, m.mult_v, m.mult_b);
+    check_kernel (&operation, &c, &m);
   }
 }
 
@@ -310,6 +428,9 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/tensor/deform", test_deform);
   g_test_add_func ("/kernels/tensor/add", test_add);
   g_test_add_func ("/kernels/tensor/up2", test_up2);
+  g_test_add_func ("/kernels/tensor/shuffle", test_shuffle);
+  g_test_add_func ("/kernels/tensor/pool", test_pool);
+  g_test_add_func ("/kernels/tensor/modulate", test_modulate);
   g_test_add_func ("/kernels/tensor/attention", test_attention);
   return g_test_run ();
 }
