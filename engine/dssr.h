@@ -50,6 +50,9 @@ DSSR_API void dssr_model_unref (DssrModel *model);
 
 /* 2 or 4. */
 DSSR_API int dssr_model_get_scale (const DssrModel *model);
+/* Whether it enlarges red, green and blue (DSSR_CHROMA_RGB) rather than luma
+ * alone. */
+DSSR_API gboolean dssr_model_is_rgb (const DssrModel *model);
 /* Frames that make one output frame: odd, 1 to 7. */
 DSSR_API int dssr_model_get_window (const DssrModel *model);
 /* A value of the file's metadata ("dssr.scene", "dssr.rung", "dssr.provenance",
@@ -67,11 +70,13 @@ typedef enum {
   DSSR_CHROMA_420,
   DSSR_CHROMA_422,
   DSSR_CHROMA_444,
+  DSSR_CHROMA_RGB, /* no luma: the planes are red, green and blue. For models of
+                      RGB, and for them alone */
 } DssrChroma;
 
 typedef struct {
-  int width, height; /* of the small picture's luma, 1 or more; times the scale
-                        at most DSSR_MAX_SIDE */
+  int width, height; /* of the small picture's first plane, 1 or more; times the
+                        scale at most DSSR_MAX_SIDE */
   int depth; /* bits of a sample: 8 (bytes), or 9 to 12 (uint16_t in native
                 order) */
   int shift; /* left shift of a sample in its uint16_t: 6 in P010, else 0 */
@@ -87,9 +92,9 @@ typedef struct {
                4 in NV12 or P010 */
 } DssrPlane;
 
-/* Luma and two chroma planes; subsampled ones have (width + 1) / 2 columns,
- * (height + 1) / 2 rows. The enlarged picture has the same format with width
- * and height times the scale. */
+/* Luma and two chroma planes, or red, green and blue; subsampled ones have
+ * (width + 1) / 2 columns, (height + 1) / 2 rows. The enlarged picture has the
+ * same format with width and height times the scale. */
 typedef struct {
   DssrPlane planes[3];
 } DssrPicture;
@@ -188,8 +193,8 @@ DSSR_API void dssr_session_drain (DssrSession *session);
 /* Forgets and releases all frames. */
 DSSR_API void dssr_session_reset (DssrSession *session);
 
-/* Uses another model of the same scale from the next pull on; the history is
- * kept. */
+/* Uses another model of the same scale, and RGB as the one before or not, from
+ * the next pull on; the history is kept. */
 DSSR_API gboolean dssr_session_switch_model (
     DssrSession *session, DssrModel *model, GError **error);
 

@@ -19,14 +19,34 @@ static const bool has_shader[DSSR_OP_HEAD + 1] = {
     [DSSR_OP_HEAD] = true,
 };
 
+/* Shaders know no border but the edge, and one head. */
+static bool
+is_covered (const DssrOp *op)
+{
+  if (op->kind >= G_N_ELEMENTS (has_shader) || !has_shader[op->kind])
+    return false;
+  if (op->kind == DSSR_OP_CONV)
+    return !op->conv.outside;
+  if (op->kind == DSSR_OP_DEFORM)
+    return !op->zero_outside;
+  return op->kind != DSSR_OP_HEAD || op->level == 0;
+}
+
 static gboolean
 check_operations (const DssrModel *model, GError **error)
 {
+  if (model->n_planes > 1 || model->linear
+      || model->n_aligned != model->window - 1) {
+    g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
+        "the Vulkan backend runs models of luma alone, on a bicubic base, that "
+        "align neighbours alone");
+    return FALSE;
+  }
   for (int stage = 0; stage < DSSR_N_STAGES; stage++) {
     const DssrOps *ops = &model->stages[stage];
     for (int i = 0; i < ops->n_ops; i++) {
       const DssrOp *op = &ops->ops[i];
-      if (op->kind < G_N_ELEMENTS (has_shader) && has_shader[op->kind])
+      if (is_covered (op))
         continue;
       g_set_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
           "the Vulkan backend lacks the operation \"%s\" of %s.%s",
@@ -212,8 +232,7 @@ get_input (const DssrGpuNetwork *network, DssrProgramKind kind,
   if (source->frame == DSSR_OWN)
     return get_tensor (network, kind, source->node, run->slot);
   return get_tensor (network, DSSR_PROGRAM_FRAME, source->node,
-      source->frame == DSSR_CENTRE ? run->slot
-                                   : run->neighbours[source->frame]);
+      source->frame == DSSR_CENTRE ? run->slot : run->aligned[source->frame]);
 }
 
 static void
@@ -287,7 +306,7 @@ record (const DssrGpuNetwork *network, const DssrJob *job,
         &(DssrRun){.slot = job->new_frames[i].slot});
   if (job->enlarge)
     record_program (network, commands, DSSR_PROGRAM_ENLARGE,
-        &(DssrRun){.slot = job->centre, .neighbours = job->neighbours});
+        &(DssrRun){.slot = job->centre, .aligned = job->aligned});
   if (dssr_vulkan_end (commands, message))
     return commands;
   dssr_vulkan_commands_free (commands);
@@ -306,7 +325,7 @@ make_key (const DssrGpuNetwork *network, const DssrJob *job)
   for (int i = 0; i < job->n_new_frames; i++)
     key.new_frames[i] = job->new_frames[i].slot;
   for (int i = 0; i < network->model->window - 1; i++)
-    key.neighbours[i] = job->neighbours[i];
+    key.neighbours[i] = job->aligned[i];
   return key;
 }
 

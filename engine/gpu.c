@@ -78,7 +78,8 @@ dssr_gpu_run (
   for (int i = 0; i < job->n_new_frames; i++) {
     DssrVulkanPlane luma =
         dssr_gpu_network_luma (network, job->new_frames[i].slot);
-    dssr_vulkan_put_plane (network->memory, &luma, &job->new_frames[i].luma);
+    dssr_vulkan_put_plane (
+        network->memory, &luma, &job->new_frames[i].planes[0]);
   }
   for (int i = 0; i < job->n_planes; i++)
     dssr_vulkan_put_plane (network->memory,
@@ -93,7 +94,7 @@ dssr_gpu_run (
 
   if (job->enlarge)
     dssr_vulkan_get_plane (
-        network->memory, &network->out[0], &job->out, 0, job->out.height);
+        network->memory, &network->out[0], &job->out[0], 0, job->out[0].height);
   for (int i = 0; i < job->n_planes; i++)
     dssr_vulkan_get_plane (network->memory,
         &network->out[dssr_gpu_plane (job, i)], &job->planes[i].out, 0,

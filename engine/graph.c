@@ -29,7 +29,7 @@ resolve (const DssrReader *reader, const char *name, DssrInput *found)
       found->neighbour = 0;
     } else if (stage == DSSR_STAGE_FUSE && dot - name == 4
                && g_str_has_prefix (name, "nbr") && g_ascii_isdigit (name[3])
-               && name[3] - '0' < reader->model->window - 1) {
+               && name[3] - '0' < reader->model->n_aligned) {
       found->stage = DSSR_STAGE_ALIGN;
       found->neighbour = name[3] - '0';
     } else {
@@ -63,9 +63,11 @@ read_inputs (DssrReader *reader, GError **error)
     const char *name = json_node_get_string (node);
     g_autofree char *quoted = dssr_quote (name);
     if (op->kind == DSSR_OP_INPUT) {
-      if (!g_str_equal (name, "luma"))
-        return dssr_fail (
-            error, reader->where, "in[0] is %s, must be \"luma\"", quoted);
+      bool rgb = g_str_equal (name, "rgb");
+      if (!rgb && !g_str_equal (name, "luma"))
+        return dssr_fail (error, reader->where,
+            "in[0] is %s, must be \"luma\" or \"rgb\"", quoted);
+      reader->model->n_planes = rgb ? 3 : 1;
       return TRUE;
     }
     if (!resolve (reader, name, &op->inputs[i]))
@@ -152,9 +154,10 @@ read_op (
   if (!read_kind (reader, index, n_ops, error) || !read_inputs (reader, error)
       || !dssr_kinds[op->kind].read (reader, error))
     return FALSE;
-  if (op->level < 0 || op->level >= DSSR_MAX_LEVELS)
-    return dssr_fail (error, where, "is at level %d, must be 0 to %d",
-        op->level, DSSR_MAX_LEVELS - 1);
+  int min_level = dssr_model_get_min_level (reader->model);
+  if (op->level < min_level || op->level >= DSSR_MAX_LEVELS)
+    return dssr_fail (error, where, "is at level %d, must be %d to %d",
+        op->level, min_level, DSSR_MAX_LEVELS - 1);
   op->quads = (op->channels + 3) / 4;
   g_hash_table_insert (
       reader->names[reader->stage], op->name, GINT_TO_POINTER (index + 1));
@@ -201,12 +204,19 @@ dssr_graph_read (DssrModel *model, const DssrSafetensors *file, GError **error)
     return FALSE;
 
   DssrReader reader = {.model = model, .file = file, .budget = MAX_WEIGHTS};
+  JsonObject *graph = json_node_get_object (root);
+  bool align_centre = false;
+  if (json_object_has_member (graph, "align_centre")
+      && !dssr_json_get_bool (
+          graph, "dssr.graph", "align_centre", &align_centre, error))
+    return FALSE;
+  model->n_aligned = model->window - !align_centre;
   for (int i = 0; i < DSSR_N_STAGES; i++)
     reader.names[i] = g_hash_table_new (g_str_hash, g_str_equal);
   gboolean ok = TRUE;
   for (int i = 0; ok && i < DSSR_N_STAGES; i++) {
     reader.stage = i;
-    ok = read_stage (&reader, json_node_get_object (root), error);
+    ok = read_stage (&reader, graph, error);
   }
   for (int i = 0; i < DSSR_N_STAGES; i++)
     g_hash_table_unref (reader.names[i]);

@@ -40,5 +40,9 @@ gboolean dssr_graph_read (
 gboolean dssr_weights_read (
     DssrReader *reader, const guint8 *in_max, GError **error);
 
+/* Sets what a convolution finds outside the picture.
+ * in_zero: zero point of each quad of the inputs */
+void dssr_outside_set (DssrOp *op, const guint8 *in_zero);
+
 /* Reads the array "table"; returns the copy that reader->op holds, or NULL. */
 const guint8 *dssr_table_read (DssrReader *reader, GError **error);

@@ -5,13 +5,14 @@
 #include "engine/json.h"
 #include "engine/model.h"
 
+#include <math.h>
 #include <string.h>
 
 G_DEFINE_QUARK (dssr - error - quark, dssr_error)
 
 const char *const dssr_stage_names[] = {"frame", "align", "fuse"};
-const char *const dssr_op_names[] = {
-    "input", "conv", "deform", "add", "up2", "attention", "head"};
+const char *const dssr_op_names[] = {"input", "conv", "deform", "add", "up2",
+    "shuffle", "pool", "modulate", "attention", "head"};
 
 /* Metadata is strings, also where it means numbers. */
 static gboolean
@@ -107,6 +108,21 @@ dssr_model_get_window (const DssrModel *model)
   return model->window;
 }
 
+gboolean
+dssr_model_is_rgb (const DssrModel *model)
+{
+  return model->n_planes == 3;
+}
+
+int
+dssr_model_get_min_level (const DssrModel *model)
+{
+  int level = 0;
+  while (1 << -(level - 1) <= model->scale * model->unshuffle)
+    level--;
+  return level;
+}
+
 const char *
 dssr_model_get_metadata (const DssrModel *model, const char *key)
 {
@@ -119,8 +135,8 @@ dssr_model_get_op_macs (
 {
   if (op->kind != DSSR_OP_CONV)
     return 0;
-  int times = stage == DSSR_STAGE_ALIGN ? model->window - 1 : 1;
-  double outputs = model->scale * model->unshuffle * (1 << op->level);
+  int times = stage == DSSR_STAGE_ALIGN ? model->n_aligned : 1;
+  double outputs = ldexp (model->scale * model->unshuffle, op->level);
   return 4.0 * (double)op->weight_quads * times / (outputs * outputs);
 }
 

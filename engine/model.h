@@ -26,6 +26,9 @@ typedef enum {
   DSSR_OP_DEFORM,
   DSSR_OP_ADD,
   DSSR_OP_UP2,
+  DSSR_OP_SHUFFLE,
+  DSSR_OP_POOL,
+  DSSR_OP_MODULATE,
   DSSR_OP_ATTENTION,
   DSSR_OP_HEAD,
 } DssrOpKind;
@@ -50,7 +53,7 @@ typedef struct {
 
   int channels;
   int quads;
-  int level; /* 0 is the largest */
+  int level; /* 0 is the input's; each next one is half as large */
   bool wide;
   int zero; /* 0 if wide */
   int max;
@@ -59,12 +62,15 @@ typedef struct {
     DssrConv conv;
     DssrDeform deform;
     DssrAdd add;
+    DssrPooling pool;
+    DssrModulate modulate;
     DssrAttention attention;
   };
+  bool zero_outside;  /* deform: outside the picture is zero, not its edge */
   int bits;           /* of a stored weight */
   gsize weight_quads; /* those that are stored */
   gsize bytes;        /* of all its tensors in the file */
-  void *arrays[5];    /* what the parameters point to; g_aligned_free */
+  void *arrays[6];    /* what the parameters point to; g_aligned_free */
 } DssrOp;
 
 typedef struct {
@@ -77,6 +83,11 @@ struct _DssrModel {
   GHashTable *metadata; /* strings to strings */
   int scale;
   int window;
+  int n_planes;  /* of a picture that the network sees: 1 is luma, 3 are red,
+                    green and blue */
+  int n_aligned; /* frames that are aligned: the neighbours, and the centre
+                    too if it is among them */
+  bool linear;   /* the base is linear interpolation, not bicubic */
   int unshuffle;
   DssrOps stages[DSSR_N_STAGES];
 };
@@ -90,6 +101,9 @@ DssrModel *dssr_model_new_from_bytes (GBytes *bytes, GError **error);
 /* Multiply-accumulates of one operation per output pixel, over the window. */
 double dssr_model_get_op_macs (
     const DssrModel *model, DssrStage stage, const DssrOp *op);
+
+/* The least level, whose pixels are no smaller than the enlarged picture's. */
+int dssr_model_get_min_level (const DssrModel *model);
 
 /* The operation that makes an input of an operation. */
 const DssrOp *dssr_model_get_input (

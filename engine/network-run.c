@@ -110,7 +110,7 @@ run_frame_step (const List *list, DssrWorker *worker, int number)
   int frame = number / program->n_steps, step = number % program->n_steps;
   const DssrRun run = {
       .slot = list->job->new_frames[frame].slot,
-      .luma = &list->job->new_frames[frame].luma,
+      .in = list->job->new_frames[frame].planes,
   };
 
   dssr_program_ends (plan, DSSR_PROGRAM_FRAME, step - 1, worker->begins);
@@ -130,9 +130,9 @@ run_enlarge_step (const List *list, DssrWorker *worker, int step)
   const DssrJob *job = list->job;
   const DssrRun run = {
       .slot = job->centre,
-      .neighbours = job->neighbours,
-      .luma = &job->luma,
-      .out = &job->out,
+      .aligned = job->aligned,
+      .in = job->in,
+      .out = job->out,
   };
 
   dssr_program_ends (plan, DSSR_PROGRAM_ENLARGE, step - 1, worker->begins);

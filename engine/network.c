@@ -133,10 +133,39 @@ get_input (const DssrNetwork *network, const DssrWorker *worker,
   int slot = run->slot;
   if (source->frame != DSSR_OWN) {
     node = &network->plan->programs[DSSR_PROGRAM_FRAME].nodes[source->node];
-    slot = source->frame == DSSR_CENTRE ? run->slot
-                                        : run->neighbours[source->frame];
+    slot =
+        source->frame == DSSR_CENTRE ? run->slot : run->aligned[source->frame];
   }
   return get_tensor (network, worker, node, slot);
+}
+
+/* The head; most models have the one that is fast. */
+static void
+run_head (const DssrNetwork *network, const DssrOp *op,
+    const DssrTensor *residual, const DssrRun *run, int y0, int y1)
+{
+  const DssrModel *model = network->model;
+  int shuffle = model->scale * model->unshuffle >> -op->level;
+  int begin = shuffle * y0, end = MIN (shuffle * y1, run->out->height);
+
+  if (model->n_planes == 1 && !model->linear && op->level == 0)
+    network->kernels->head (
+        run->out, run->in, residual, &network->bicubic, shuffle, begin, end);
+  else
+    network->kernels->head_planes (run->out, run->in, model->n_planes, residual,
+        &network->bicubic, model->linear, shuffle, begin, end);
+}
+
+static void
+run_conv (const DssrNetwork *network, const DssrNode *node,
+    const DssrTensor *out, const DssrTensor *in, int y0, int y1)
+{
+  const DssrConv *conv = &network->convs[node->stage][node->index];
+  int n_in = node->op->n_inputs;
+
+  network->kernels->conv (out, in, n_in, conv, y0, y1);
+  if (conv->outside)
+    network->kernels->conv_border (out, in, n_in, conv, y0, y1);
 }
 
 void
@@ -147,8 +176,7 @@ dssr_network_run_node (const DssrNetwork *network, const DssrWorker *worker,
   const DssrProgram *program = &network->plan->programs[kind];
   const DssrNode *node = &program->nodes[index];
   const DssrOp *op = node->op;
-  int unshuffle = network->model->unshuffle;
-  int shuffle = network->model->scale * unshuffle;
+  const DssrModel *model = network->model;
   DssrTensor out = get_tensor (network, worker, node, run->slot);
   DssrTensor in[DSSR_MAX_INPUTS];
   for (int i = 0; i < op->n_inputs; i++)
@@ -156,14 +184,14 @@ dssr_network_run_node (const DssrNetwork *network, const DssrWorker *worker,
 
   switch (op->kind) {
     case DSSR_OP_INPUT:
-      kernels->input (&out, run->luma, unshuffle, y0, y1);
+      kernels->input (&out, run->in, model->n_planes, model->unshuffle, y0, y1);
       break;
     case DSSR_OP_CONV:
-      kernels->conv (&out, in, op->n_inputs,
-          &network->convs[node->stage][node->index], y0, y1);
+      run_conv (network, node, &out, in, y0, y1);
       break;
     case DSSR_OP_DEFORM:
-      kernels->deform (&out, &in[0], &in[1], &op->deform, y0, y1);
+      (op->zero_outside ? kernels->deform_zero : kernels->deform) (
+          &out, &in[0], &in[1], &op->deform, y0, y1);
       break;
     case DSSR_OP_ADD:
       kernels->add (&out, &in[0], &in[1], &op->add, y0, y1);
@@ -171,12 +199,20 @@ dssr_network_run_node (const DssrNetwork *network, const DssrWorker *worker,
     case DSSR_OP_UP2:
       kernels->up2 (&out, &in[0], y0, y1);
       break;
+    case DSSR_OP_SHUFFLE:
+      kernels->shuffle (&out, &in[0], op->zero, y0, y1);
+      break;
+    case DSSR_OP_POOL:
+      kernels->pool (&out, &in[0], &op->pool, y0, y1);
+      break;
+    case DSSR_OP_MODULATE:
+      kernels->modulate (&out, &in[0], &in[1], &in[2], &op->modulate, y0, y1);
+      break;
     case DSSR_OP_ATTENTION:
       kernels->attention (&out, &in[0], &in[1], &in[2], &op->attention, y0, y1);
       break;
     case DSSR_OP_HEAD:
-      kernels->head (run->out, run->luma, &in[0], &network->bicubic, shuffle,
-          shuffle * y0, MIN (shuffle * y1, run->out->height));
+      run_head (network, op, &in[0], run, y0, y1);
       break;
   }
 }

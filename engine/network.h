@@ -22,7 +22,7 @@ typedef struct {
   const DssrKernels *kernels;
   DssrPool *pool;
   int band_rows;
-  DssrBicubic bicubic;            /* of luma */
+  DssrBicubic bicubic;            /* of what the network sees */
   DssrConv *convs[DSSR_N_STAGES]; /* the model's, with packed weights */
   DssrProgress *progress[DSSR_N_PROGRAMS];
   DssrWorker *workers;
@@ -36,14 +36,14 @@ typedef struct {
 typedef struct {
   struct {
     int slot;
-    DssrSamples luma;
+    DssrSamples planes[3];       /* that the network sees */
   } new_frames[DSSR_MAX_WINDOW]; /* which get features */
   int n_new_frames;
 
-  bool enlarge; /* luma; all that follows up to `out` is set */
+  bool enlarge; /* by the network; all that follows up to `out` is set */
   int centre;   /* slots; all have features by then */
-  int neighbours[DSSR_MAX_WINDOW - 1]; /* in order of time */
-  DssrSamples luma, out;
+  int aligned[DSSR_MAX_WINDOW]; /* in order of time */
+  DssrSamples in[3], out[3];    /* planes that the network sees */
 
   struct {
     DssrSamples out, in;
@@ -66,9 +66,9 @@ void dssr_network_run (
 
 /* What a program works on. */
 typedef struct {
-  int slot;              /* of the new frame, or of the centre */
-  const int *neighbours; /* slots */
-  const DssrSamples *luma, *out;
+  int slot;                    /* of the new frame, or of the centre */
+  const int *aligned;          /* slots */
+  const DssrSamples *in, *out; /* planes */
 } DssrRun;
 
 /* The rows from y0 to y1 - 1 of one operation. */

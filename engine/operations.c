@@ -64,6 +64,25 @@ read_zero_max (DssrReader *reader, GError **error)
          && read_int (reader, "zero", 0, op->max, &op->zero, error);
 }
 
+/* What is outside the picture: its edge, also if nothing is said, or zero. */
+static gboolean
+read_border (DssrReader *reader, bool *zero, GError **error)
+{
+  *zero = false;
+  if (!json_object_has_member (reader->object, "border"))
+    return TRUE;
+  const char *text =
+      dssr_json_get_string (reader->object, reader->where, "border", error);
+  if (!text)
+    return FALSE;
+  *zero = g_str_equal (text, "zero");
+  if (*zero || g_str_equal (text, "edge"))
+    return TRUE;
+  g_autofree char *quoted = dssr_quote (text);
+  return dssr_fail (error, reader->where,
+      "border is %s, must be \"edge\" or \"zero\"", quoted);
+}
+
 static gboolean
 read_input (DssrReader *reader, GError **error)
 {
@@ -72,7 +91,7 @@ read_input (DssrReader *reader, GError **error)
           reader, "unshuffle", (const int[]){1, 2, 4}, 3, &unshuffle, error))
     return FALSE;
   reader->model->unshuffle = unshuffle;
-  reader->op->channels = unshuffle * unshuffle;
+  reader->op->channels = reader->model->n_planes * unshuffle * unshuffle;
   reader->op->max = 255;
   return TRUE;
 }
@@ -118,14 +137,21 @@ read_conv (DssrReader *reader, GError **error)
       || (!op->wide && !read_zero_max (reader, error)))
     return FALSE;
 
+  bool zero_outside;
+  if (!read_border (reader, &zero_outside, error))
+    return FALSE;
   guint8 in_max[DSSR_MAX_INPUTS * DSSR_MAX_CHANNELS / 4];
+  guint8 in_zero[G_N_ELEMENTS (in_max)];
   for (int i = 0; i < op->n_inputs; i++) {
     if (!expect_wide (reader, i, false, error))
       return FALSE;
     int quads = input (reader, i)->quads;
     memset (in_max + conv->in_quads, input (reader, i)->max, quads);
+    memset (in_zero + conv->in_quads, input (reader, i)->zero, quads);
     conv->in_quads += quads;
   }
+  if (zero_outside && conv->kernel > 1)
+    dssr_outside_set (op, in_zero);
   op->level += conv->stride - 1;
   conv->out_quads = (op->channels + 3) / 4;
   conv->wide = op->wide;
@@ -147,7 +173,8 @@ read_deform (DssrReader *reader, GError **error)
           reader, "kernel", (const int[]){1, 3}, 2, &deform->kernel, error)
       || !read_int (
           reader, "groups", 1, DSSR_MAX_CHANNELS / 4, &deform->groups, error)
-      || !read_int (reader, "limit", 0, 32767, &deform->limit, error))
+      || !read_int (reader, "limit", 0, 32767, &deform->limit, error)
+      || !read_border (reader, &op->zero_outside, error))
     return FALSE;
 
   int taps = deform->kernel * deform->kernel;
@@ -172,39 +199,107 @@ read_deform (DssrReader *reader, GError **error)
   return deform->table != NULL;
 }
 
+/* The factors of what is added: "mult", two integers. */
 static gboolean
-read_add (DssrReader *reader, GError **error)
+read_mults (DssrReader *reader, int mults[2], GError **error)
 {
-  DssrOp *op = reader->op;
-  DssrAdd *add = &op->add;
-
-  if (!expect_wide (reader, 0, false, error)
-      || !expect_wide (reader, 1, false, error)
-      || !expect_channels (reader, 1, input (reader, 0)->channels, error)
-      || !read_zero_max (reader, error))
-    return FALSE;
   JsonArray *mult =
       dssr_json_get_array (reader->object, reader->where, "mult", error);
   if (!mult)
     return FALSE;
   if (json_array_get_length (mult) != 2)
     return dssr_fail (error, reader->where, "mult must be two integers");
-  gint64 a, b;
-  if (!dssr_json_get_element (
-          mult, 0, reader->where, "mult", 0, 32767, &a, error)
-      || !dssr_json_get_element (
-          mult, 1, reader->where, "mult", 0, 32767, &b, error))
-    return FALSE;
+  for (guint i = 0; i < 2; i++) {
+    gint64 value;
+    if (!dssr_json_get_element (
+            mult, i, reader->where, "mult", 0, 32767, &value, error))
+      return FALSE;
+    mults[i] = (int)value;
+  }
+  return TRUE;
+}
 
+static gboolean
+read_add (DssrReader *reader, GError **error)
+{
+  DssrOp *op = reader->op;
+  int mults[2];
+
+  if (!expect_wide (reader, 0, false, error)
+      || !expect_wide (reader, 1, false, error)
+      || !expect_channels (reader, 1, input (reader, 0)->channels, error)
+      || !read_zero_max (reader, error) || !read_mults (reader, mults, error))
+    return FALSE;
   op->channels = input (reader, 0)->channels;
-  *add = (DssrAdd){
+  op->add = (DssrAdd){
       .zero_a = input (reader, 0)->zero,
       .zero_b = input (reader, 1)->zero,
       .zero = op->zero,
       .max = op->max,
-      .mult_a = (int)a,
-      .mult_b = (int)b,
+      .mult_a = mults[0],
+      .mult_b = mults[1],
   };
+  return TRUE;
+}
+
+static gboolean
+read_modulate (DssrReader *reader, GError **error)
+{
+  DssrOp *op = reader->op;
+  int channels = input (reader, 0)->channels, mults[2];
+
+  for (int i = 0; i < 3; i++) {
+    if (!expect_wide (reader, i, false, error)
+        || !expect_channels (reader, i, channels, error))
+      return FALSE;
+  }
+  if (!read_zero_max (reader, error) || !read_mults (reader, mults, error))
+    return FALSE;
+  op->channels = channels;
+  op->modulate = (DssrModulate){
+      .zero_v = input (reader, 0)->zero,
+      .zero_b = input (reader, 2)->zero,
+      .zero = op->zero,
+      .max = op->max,
+      .mult_v = mults[0],
+      .mult_b = mults[1],
+      .table = dssr_table_read (reader, error),
+  };
+  return op->modulate.table != NULL;
+}
+
+static gboolean
+read_pool (DssrReader *reader, GError **error)
+{
+  DssrOp *op = reader->op;
+  const char *text =
+      dssr_json_get_string (reader->object, reader->where, "of", error);
+  if (!text || !expect_wide (reader, 0, false, error))
+    return FALSE;
+  op->pool.average = g_str_equal (text, "average");
+  if (!op->pool.average && !g_str_equal (text, "max")) {
+    g_autofree char *quoted = dssr_quote (text);
+    return dssr_fail (error, reader->where,
+        "of is %s, must be \"max\" or \"average\"", quoted);
+  }
+  make_like (reader, 0);
+  op->pool.zero = op->zero;
+  op->level += 1;
+  return TRUE;
+}
+
+static gboolean
+read_shuffle (DssrReader *reader, GError **error)
+{
+  DssrOp *op = reader->op;
+  if (!expect_wide (reader, 0, false, error))
+    return FALSE;
+  make_like (reader, 0);
+  if (op->channels % 4)
+    return dssr_fail (error, reader->where,
+        "in[0] has %d channels, must be a multiple of 4", op->channels);
+  op->channels /= 4;
+  op->level -= 1;
   return TRUE;
 }
 
@@ -239,18 +334,40 @@ read_attention (DssrReader *reader, GError **error)
   return attention->table != NULL;
 }
 
+/* The base: bicubic, also if nothing is said, or linear. */
+static gboolean
+read_base (DssrReader *reader, GError **error)
+{
+  if (!json_object_has_member (reader->object, "base"))
+    return TRUE;
+  const char *text =
+      dssr_json_get_string (reader->object, reader->where, "base", error);
+  if (!text)
+    return FALSE;
+  reader->model->linear = g_str_equal (text, "linear");
+  if (reader->model->linear || g_str_equal (text, "bicubic"))
+    return TRUE;
+  g_autofree char *quoted = dssr_quote (text);
+  return dssr_fail (error, reader->where,
+      "base is %s, must be \"bicubic\" or \"linear\"", quoted);
+}
+
 static gboolean
 read_head (DssrReader *reader, GError **error)
 {
-  int shuffle = reader->model->scale * reader->model->unshuffle;
+  const DssrModel *model = reader->model;
+  DssrOp *op = reader->op;
+  if (op->level > 0)
+    return dssr_fail (error, reader->where,
+        "in[0] is at level %d, must be at most 0", op->level);
+  int shuffle = model->scale * model->unshuffle >> -op->level;
+  int channels = model->n_planes * shuffle * shuffle;
   if (!expect_wide (reader, 0, true, error)
-      || !expect_channels (reader, 0, shuffle * shuffle, error))
+      || !expect_channels (reader, 0, channels, error)
+      || !read_base (reader, error))
     return FALSE;
-  if (reader->op->level != 0)
-    return dssr_fail (error, reader->where, "in[0] is at level %d, must be 0",
-        reader->op->level);
-  reader->op->channels = shuffle * shuffle;
-  reader->op->wide = true;
+  op->channels = channels;
+  op->wide = true;
   return TRUE;
 }
 
@@ -260,6 +377,9 @@ const DssrKind dssr_kinds[DSSR_OP_HEAD + 1] = {
     [DSSR_OP_DEFORM] = {read_deform, 2, 2},
     [DSSR_OP_ADD] = {read_add, 2, 2},
     [DSSR_OP_UP2] = {read_up2, 1, 1},
+    [DSSR_OP_SHUFFLE] = {read_shuffle, 1, 1},
+    [DSSR_OP_POOL] = {read_pool, 1, 1},
+    [DSSR_OP_MODULATE] = {read_modulate, 3, 3},
     [DSSR_OP_ATTENTION] = {read_attention, 3, 3},
     [DSSR_OP_HEAD] = {read_head, 1, 1},
 };

@@ -13,6 +13,7 @@ static const struct {
     [DSSR_CHROMA_420] = {3, 2, 2},
     [DSSR_CHROMA_422] = {3, 2, 1},
     [DSSR_CHROMA_444] = {3, 1, 1},
+    [DSSR_CHROMA_RGB] = {3, 1, 1},
 };
 
 static gboolean fail (GError **error, const char *format, ...)

@@ -23,6 +23,12 @@ dssr_reach (const DssrOp *op, int input)
         reach.after = op->deform.kernel / 2 + op->deform.limit / 16 + 1;
       }
       break;
+    case DSSR_OP_POOL:
+      reach = (DssrReach){.step = 2, .before = 1, .after = 1};
+      break;
+    case DSSR_OP_SHUFFLE:
+      reach = (DssrReach){.step = 0};
+      break;
     case DSSR_OP_UP2:
       reach = (DssrReach){.step = 0, .before = 1, .after = 1};
       break;
@@ -53,7 +59,16 @@ dssr_reach_begin (const DssrReach *reach, int begin)
 static int
 rows_at_level (int rows, int level)
 {
+  if (level < 0)
+    return rows * (1 << -level);
   return (rows + (1 << level) - 1) >> level;
+}
+
+/* Rows of level 0 up to the one that lies above row `last` of a level. */
+static int
+rows_above (int last, int level)
+{
+  return (level < 0 ? last >> -level : last * (1 << level)) + 1;
 }
 
 /* The rows of each operation, some of them before the picture's first, that
@@ -84,7 +99,7 @@ find_ends (const DssrPlan *plan, DssrProgramKind kind, int rows, int *ends)
       } else {
         const DssrNode *feature = &frame[source->node];
         int last = MIN (end, feature->tensor.height) - 1;
-        features = MAX (features, last * (1 << feature->op->level) + 1);
+        features = MAX (features, rows_above (last, feature->op->level));
       }
     }
   }

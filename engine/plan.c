@@ -21,7 +21,7 @@ level_size (int size, int unshuffle, int level)
   size = (size + unshuffle - 1) / unshuffle;
   for (int i = 0; i < level; i++)
     size = (size + 1) / 2;
-  return size;
+  return level < 0 ? size << -level : size;
 }
 
 static ptrdiff_t
@@ -73,7 +73,7 @@ find_source (const DssrModel *model, const DssrNode *node, int i)
     source.frame =
         input->neighbour == DSSR_CENTRE ? DSSR_CENTRE : node->neighbour;
   else if (input->stage == DSSR_STAGE_FUSE)
-    source.node += (model->window - 1) * n_align;
+    source.node += model->n_aligned * n_align;
   else if (node->stage == DSSR_STAGE_FUSE)
     source.node += input->neighbour * n_align;
   else
@@ -125,7 +125,7 @@ make_programs (DssrPlan *plan, const DssrModel *model, int width, int height)
   const DssrOps *stages = model->stages;
   DssrProgram *frame = &plan->programs[DSSR_PROGRAM_FRAME];
   DssrProgram *enlarge = &plan->programs[DSSR_PROGRAM_ENLARGE];
-  int neighbours = model->window - 1;
+  int neighbours = model->n_aligned;
 
   frame->nodes = g_new0 (DssrNode, stages[DSSR_STAGE_FRAME].n_ops);
   add_stage (frame, model, DSSR_STAGE_FRAME, DSSR_CENTRE, width, height);
@@ -151,7 +151,9 @@ choose_step (const DssrPlan *plan, const DssrProgram *program)
   for (int i = 0; i < program->n_nodes; i++) {
     const DssrNode *node = &program->nodes[i];
     if (node->needed) {
-      bytes += dssr_node_row_bytes (node) >> node->op->level;
+      int level = node->op->level;
+      guint64 row = dssr_node_row_bytes (node);
+      bytes += level < 0 ? row << -level : row >> level;
       top = MAX (top, node->op->level);
     }
   }

@@ -32,8 +32,8 @@ typedef enum {
 } DssrPlace;
 
 /* The rows of an input that an output row y reads, borders left aside: step * y
- * - before to step * y + after, or for up2 (step 0) (y - before) >> 1 to (y +
- * after) >> 1. */
+ * - before to step * y + after, or for up2 and shuffle (step 0) (y - before) >>
+ * 1 to (y + after) >> 1. */
 typedef struct {
   int step;
   int before, after;

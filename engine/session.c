@@ -85,6 +85,19 @@ session_scale (const DssrSession *session)
   return dssr_model_get_scale (session->model);
 }
 
+/* A model of luma, or one of RGB, for pictures that are such. */
+static gboolean
+check_planes (const DssrModel *model, const DssrFormat *format, GError **error)
+{
+  if (dssr_model_is_rgb (model) == (format->chroma == DSSR_CHROMA_RGB))
+    return TRUE;
+  g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
+      dssr_model_is_rgb (model)
+          ? "The model is for RGB, the picture has luma and chroma"
+          : "The model is for luma, the picture is RGB");
+  return FALSE;
+}
+
 static Held *
 get_held (const DssrSession *session, gint64 number)
 {
@@ -181,6 +194,7 @@ dssr_session_new (
   g_return_val_if_fail (model != NULL && config != NULL, NULL);
 
   if (!dssr_format_check (&config->format, dssr_model_get_scale (model), error)
+      || !check_planes (model, &config->format, error)
       || !check_range ("threads", config->threads, MAX_THREADS, error)
       || !check_range ("lookahead", config->lookahead, G_MAXINT, error)
       || !check_range ("band_rows", config->band_rows, G_MAXINT, error))
@@ -258,6 +272,15 @@ dssr_session_peek (DssrSession *session)
   return is_ready (session) ? get_held (session, session->next)->frame : NULL;
 }
 
+/* The planes that the network sees. */
+static void
+get_planes (const DssrSession *session, const DssrPicture *picture,
+    const DssrFormat *format, DssrSamples planes[3])
+{
+  for (int i = 0; i < session->model->n_planes; i++)
+    planes[i] = dssr_picture_samples (picture, format, i);
+}
+
 /* The slot of a frame; if it is new, the job gives it features. */
 static int
 see_frame (DssrSession *session, gint64 number, DssrJob *job)
@@ -266,22 +289,23 @@ see_frame (DssrSession *session, gint64 number, DssrJob *job)
   int slot = (int)(number % session->n_slots);
   if (!held->seen) {
     job->new_frames[job->n_new_frames].slot = slot;
-    job->new_frames[job->n_new_frames].luma =
-        dssr_picture_samples (&held->picture, &session->format, 0);
+    get_planes (session, &held->picture, &session->format,
+        job->new_frames[job->n_new_frames].planes);
     job->n_new_frames++;
     held->seen = TRUE;
   }
   return slot;
 }
 
-/* The luma of the next frame through the network. A frame that the window lacks
+/* The next frame through the network. A frame that the window lacks
  * is replaced by the nearest one there is: those held begin with the window,
  * and end at the latest with it. */
 static void
-add_luma (DssrSession *session, DssrJob *job, const DssrPicture *out,
+add_network (DssrSession *session, DssrJob *job, const DssrPicture *out,
     const DssrFormat *enlarged)
 {
   gint64 next = session->next, last = session->end - 1;
+  gboolean align_centre = session->model->n_aligned > 2 * session->past;
   int n = 0;
 
   for (int i = -session->past; i <= session->past; i++) {
@@ -289,13 +313,13 @@ add_luma (DssrSession *session, DssrJob *job, const DssrPicture *out,
     int slot = see_frame (session, number, job);
     if (i == 0)
       job->centre = slot;
-    else
-      job->neighbours[n++] = slot;
+    if (i != 0 || align_centre)
+      job->aligned[n++] = slot;
   }
   job->enlarge = true;
-  job->luma = dssr_picture_samples (
-      &get_held (session, next)->picture, &session->format, 0);
-  job->out = dssr_picture_samples (out, enlarged, 0);
+  get_planes (
+      session, &get_held (session, next)->picture, &session->format, job->in);
+  get_planes (session, out, enlarged, job->out);
 }
 
 static void
@@ -317,8 +341,9 @@ make_job (DssrSession *session, const DssrPicture *picture, gboolean base)
       dssr_format_enlarge (&session->format, session_scale (session));
   DssrJob job = {0};
   if (!base)
-    add_luma (session, &job, picture, &enlarged);
-  for (int i = base ? 0 : 1; i < dssr_format_n_planes (&session->format); i++)
+    add_network (session, &job, picture, &enlarged);
+  for (int i = base ? 0 : session->model->n_planes;
+       i < dssr_format_n_planes (&session->format); i++)
     add_plane (session, &job, picture, &enlarged, i);
   return job;
 }
@@ -414,6 +439,8 @@ dssr_session_switch_model (
         dssr_model_get_scale (model), scale);
     return FALSE;
   }
+  if (!check_planes (model, &session->format, error))
+    return FALSE;
   return use_model (session, model, error);
 }
 

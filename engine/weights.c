@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { WEIGHT, MASK, BIAS, MULT, MULT_NEG, TABLE = WEIGHT };
+enum { WEIGHT, MASK, BIAS, MULT, MULT_NEG, OUTSIDE, TABLE = WEIGHT };
 
 static void *
 new_array (DssrOp *op, int which, gsize size)
@@ -218,6 +218,13 @@ dssr_weights_read (DssrReader *reader, const guint8 *in_max, GError **error)
       return FALSE;
   }
   return check_overflow (reader->op, reader->where, in_max, error);
+}
+
+void
+dssr_outside_set (DssrOp *op, const guint8 *in_zero)
+{
+  gsize n = (gsize)op->conv.in_quads;
+  op->conv.outside = memcpy (new_array (op, OUTSIDE, n), in_zero, n);
 }
 
 const guint8 *

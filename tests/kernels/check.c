@@ -53,13 +53,17 @@ typedef struct {
   char flags[60];
 } Table;
 
-/* Adds a table unless its functions at `offset` are another's. */
+/* Adds a table unless it has no functions at `offset`, or another's. */
 static void
 add_distinct (GArray *tables, const DssrKernels *kernels, DssrCpuFlags flags,
     const char *kind, gsize offset, gsize size)
 {
   Table table = {.kernels = *kernels};
   g_autofree char *names = flags_to_string (flags);
+  void *const *first = (void *const *)((const char *)kernels + offset);
+
+  if (!*first)
+    return;
 
   for (guint i = 0; i < tables->len; i++) {
     const Table *other = &g_array_index (tables, Table, i);

@@ -190,12 +190,17 @@ end (Run *run, const DssrTensor *out, const DssrSamples *plane_out, int y0,
   dssr_vulkan_memory_free (run->memory);
 }
 
+/* Several planes, and borders of zero, are the CPU's: see gpu-network.c. */
 static void
-vulkan_input (const DssrTensor *out, const DssrSamples *luma, int unshuffle,
-    int y0, int y1)
+vulkan_input (const DssrTensor *out, const DssrSamples *planes, int n_planes,
+    int unshuffle, int y0, int y1)
 {
+  if (n_planes > 1) {
+    dssr_kernels_scalar ()->input (out, planes, n_planes, unshuffle, y0, y1);
+    return;
+  }
   DssrVulkanWeights weights = {0};
-  Run run = begin (FALSE, out, FALSE, NULL, 0, 0, NULL, luma, &weights);
+  Run run = begin (FALSE, out, FALSE, NULL, 0, 0, NULL, planes, &weights);
 
   dssr_vulkan_input (run.commands, &run.out, &run.plane_in, unshuffle);
   end (&run, out, NULL, y0, y1);
@@ -231,6 +236,13 @@ vulkan_conv_plain (const DssrTensor *out, const DssrTensor *in, int n_in,
     const DssrConv *conv, int y0, int y1)
 {
   run_conv (TRUE, out, in, n_in, conv, y0, y1);
+}
+
+static void
+vulkan_conv_border (const DssrTensor *out, const DssrTensor *in, int n_in,
+    const DssrConv *conv, int y0, int y1)
+{
+  dssr_kernels_scalar ()->conv_border (out, in, n_in, conv, y0, y1);
 }
 
 static void
@@ -316,6 +328,7 @@ given_tables (void)
       .input = vulkan_input,
       .conv_packed_size = vulkan_conv_packed_size,
       .conv = vulkan_conv,
+      .conv_border = vulkan_conv_border,
       .deform = vulkan_deform,
       .add = vulkan_add,
       .up2 = vulkan_up2,
