@@ -24,21 +24,26 @@ def _padded(width):
     return -(-width // 4) * 4
 
 
-def enlarge(luma, scale, **properties):
-    """Enlarges (frames, height, width) uint8 luma with dssuperres; `properties` are the element's."""
-    count, height, width = luma.shape
+def enlarge(pictures, scale, **properties):
+    """Enlarges (frames, height, width) uint8 luma, or (frames, height, width, 3) RGB, with dssuperres; `properties` are
+    the element's."""
+    height, width, *colours = pictures.shape[1:]
+    row = width * (colours[0] if colours else 1)
+    pixels = pictures.reshape(-1, height, row)
+    form = "rgb" if colours else "gray8"
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder, "in"), Path(folder, "out")
-        source.write_bytes(np.pad(luma, ((0, 0), (0, 0), (0, _padded(width) - width))).tobytes())
+        source.write_bytes(np.pad(pixels, ((0, 0), (0, 0), (0, _padded(row) - row))).tobytes())
         settings = [f"{k.replace('_', '-')}={v}" for k, v in properties.items() if v is not None]
         command = [
             "gst-launch-1.0", "-q", "filesrc", f"location={source}",
-            "!", "rawvideoparse", f"width={width}", f"height={height}", "format=gray8", "framerate=25/1",
+            "!", "rawvideoparse", f"width={width}", f"height={height}", f"format={form}", "framerate=25/1",
             "!", "dssuperres", f"scale={scale}", *settings,
-            "!", "video/x-raw,format=GRAY8", "!", "filesink", f"location={result}",
+            "!", f"video/x-raw,format={form.upper()}", "!", "filesink", f"location={result}",
         ]  # fmt: skip
         run = subprocess.run(command, env=_environment(), capture_output=True, text=True)
         if run.returncode:
             raise RuntimeError(f"{' '.join(command)}\nended with {run.returncode}:\n{run.stdout}{run.stderr}")
-        pictures = np.frombuffer(result.read_bytes(), np.uint8)
-    return pictures.reshape(-1, scale * height, _padded(scale * width))[:, :, : scale * width]
+        enlarged = np.frombuffer(result.read_bytes(), np.uint8)
+    enlarged = enlarged.reshape(-1, scale * height, _padded(scale * row))[:, :, : scale * row]
+    return enlarged.reshape(-1, scale * height, scale * width, *colours)

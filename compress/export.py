@@ -46,6 +46,8 @@ class Exporter:
 
     def run(self):
         self.net.walk(self._operation)
+        if self.graph.align_centre:
+            self.stages["align_centre"] = True
         return self.stages, self.tensors, self.scales
 
     def _operation(self, stage, op, inputs):
@@ -56,8 +58,14 @@ class Exporter:
     def _input(self, op, inputs, fields, name):
         fields["unshuffle"] = op.unshuffle
 
+    @staticmethod
+    def _set_border(op, fields):
+        if op.border != "edge":
+            fields["border"] = op.border
+
     def _conv(self, op, inputs, fields, name):
         p = self.net.conv_parameters(op, inputs)
+        self._set_border(op, fields)
         fields.update(
             channels=op.channels, kernel=op.kernel, stride=op.stride, act=op.act, bits=op.bits, shift=p["shift"],
             wide=op.wide,
@@ -91,8 +99,20 @@ class Exporter:
     def _up2(self, op, inputs, fields, name):
         pass
 
+    def _shuffle(self, op, inputs, fields, name):
+        pass
+
+    def _pool(self, op, inputs, fields, name):
+        fields["of"] = op.of
+
+    def _modulate(self, op, inputs, fields, name):
+        table, mult, self.scales[op.out], zero = self.net.modulate_parameters(op, *inputs)
+        fields.update(mult=mult, zero=zero, max=op.max)
+        self.tensors[f"{name}.table"] = table.cpu().numpy().astype(np.uint8)
+
     def _deform(self, op, inputs, fields, name):
         fields.update(kernel=op.kernel, groups=op.groups, limit=op.limit)
+        self._set_border(op, fields)
         self.tensors[f"{name}.table"] = self._table()
 
     def _attention(self, op, inputs, fields, name):
@@ -100,7 +120,8 @@ class Exporter:
         self.tensors[f"{name}.table"] = self._table()
 
     def _head(self, op, inputs, fields, name):
-        pass
+        if self.graph.base != "bicubic":
+            fields["base"] = self.graph.base
 
     def _table(self):
         return self.net.table.cpu().numpy().astype(np.uint8)

@@ -25,7 +25,7 @@ class Tensor:
 
 @dataclass
 class Op:
-    """One operation. `op` is input, conv, deform, add, up2, attention or head."""
+    """One operation. `op` is input, conv, deform, add, up2, shuffle, pool, modulate, attention or head."""
 
     op: str
     out: str
@@ -40,6 +40,9 @@ class Op:
     bits: int = 8  # of the weights: 8, 6 or 4
     max: int = 255  # greatest value of the output: 255, or 15 for an activation of 4 bits
     wide: bool = False  # a 16-bit output: offsets and the residual of the head
+    border: str = "edge"  # what conv and deform find outside the picture: its edge, or zero
+    of: str = "max"  # what pool takes of its windows: max or average
+    gain: int = 1  # what up2 multiplies its values by, modulate its sigmoids
     quads: int | None = None  # of a sparse convolution: how many quads of weights are kept (dsm.py)
 
 
@@ -60,6 +63,14 @@ class Graph:
     frame: list = field(default_factory=list)
     align: list = field(default_factory=list)
     fuse: list = field(default_factory=list)
+    rgb: bool = False  # red, green and blue go through the network (the input is "rgb"), not luma alone ("luma")
+    align_centre: bool = False  # the align stage runs for the centre too, among the neighbours
+    base: str = "bicubic"  # what the residual is added to: bicubic or linear
+
+    @property
+    def aligned(self):
+        """Frames that the align stage runs for."""
+        return self.window if self.align_centre else self.window - 1
 
     @classmethod
     def from_dict(cls, fields):
@@ -78,14 +89,16 @@ class Graph:
                 table.update({f"{prefix}.{k}": v for k, v in frame.items()})
         if stage == "fuse":
             align = {op.out: self.tensors("align")[op.out] for op in self.align}
-            for i in range(self.window - 1):
+            for i in range(self.aligned):
                 table.update({f"nbr{i}.{k}": v for k, v in align.items()})
         else:
-            table["luma"] = Tensor(1)
+            table["rgb" if self.rgb else "luma"] = Tensor(3 if self.rgb else 1)
         for op in getattr(self, stage):
             level = max((table[i].level for i in op.inputs), default=0)
-            if op.op == "up2":
+            if op.op in ("up2", "shuffle"):
                 level -= 1
+            elif op.op == "pool":
+                level += 1
             elif op.op == "deform":
                 level = table[op.inputs[0]].level
             elif op.stride == 2:
@@ -98,7 +111,7 @@ class Graph:
         pixels = (self.scale * self.frame[0].unshuffle) ** 2
         for stage in STAGES:
             table = self.tensors(stage)
-            times = self.window - 1 if stage == "align" else 1
+            times = self.aligned if stage == "align" else 1
             for op in getattr(self, stage):
                 if op.op == "conv":
                     yield op, [table[i].channels for i in op.inputs], times / 4 ** table[op.out].level / pixels

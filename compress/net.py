@@ -1,6 +1,6 @@
 """A graph as a PyTorch network, in floating point.
 
-Pictures are luma in [0, 1], shaped (batch, window, height, width). Features are
+Pictures are luma in [0, 1], shaped (batch, window, height, width), or RGB (batch, window, 3, height, width). Features are
 (batch, channels, height, width), channels_last in memory.
 """
 
@@ -59,27 +59,34 @@ class Net(nn.Module):
         return conv.weight if op.quads is None else conv.weight * conv.mask[:, conv.quad]
 
     def forward(self, window):
-        """The enlarged centre frame of `window`, (batch, scale * height, scale * width), unclipped."""
-        return (self.base(window) + self.residual(window))[:, 0]
+        """The enlarged centre frame of `window`, (batch, scale * height, scale * width), unclipped; of RGB, its planes."""
+        picture = self.base(window) + self.residual(window)
+        return picture if self.graph.rgb else picture[:, 0]
+
+    def frame_of(self, window, i):
+        """A frame's planes: (batch, planes, height, width)."""
+        return window[:, i] if self.graph.rgb else window[:, i : i + 1]
 
     def residual(self, window):
-        """What the network adds to the base: (batch, 1, scale * height, scale * width)."""
+        """What the network adds to the base: (batch, planes, scale * height, scale * width)."""
         centre = window.shape[1] // 2
-        self.size = tuple(-(-s // self.graph.frame[0].unshuffle) for s in window.shape[2:])
-        frames = [self.run("frame", {"luma": window[:, i : i + 1]}) for i in range(window.shape[1])]
+        self.size = tuple(-(-s // self.graph.frame[0].unshuffle) for s in window.shape[-2:])
+        source = "rgb" if self.graph.rgb else "luma"
+        frames = [self.run("frame", {source: self.frame_of(window, i)}) for i in range(window.shape[1])]
         ref = {f"ref.{k}": v for k, v in frames[centre].items()}
         fuse = dict(ref)
-        neighbours = [f for i, f in enumerate(frames) if i != centre]
+        neighbours = [f for i, f in enumerate(frames) if i != centre or self.graph.align_centre]
         self.aligned = [self.run("align", {**ref, **{f"nbr.{k}": v for k, v in n.items()}}) for n in neighbours]
         for i, align in enumerate(self.aligned):
             fuse.update({f"nbr{i}.{k}": v for k, v in align.items()})
-        height, width = (self.graph.scale * s for s in window.shape[2:])
+        height, width = (self.graph.scale * s for s in window.shape[-2:])
         self.fused = self.run("fuse", fuse)
         return self.fused["out"][..., :height, :width]
 
     def base(self, window):
-        centre = window.shape[1] // 2
-        return bicubic(window[:, centre : centre + 1], self.graph.scale)
+        planes = self.frame_of(window, window.shape[1] // 2)
+        enlarged = bicubic(planes.flatten(0, 1).unsqueeze(1), self.graph.scale, self.graph.base)
+        return enlarged.view(*planes.shape[:2], *enlarged.shape[2:])
 
     def run(self, stage, given):
         """Executes a stage on the tensors `given` by name; returns them and all that it computes."""
@@ -90,7 +97,8 @@ class Net(nn.Module):
 
     def crop(self, op, x):
         """Cuts an enlarged tensor to the size of its level, which is odd where the picture's is."""
-        height, width = (-(-s // 2 ** self.levels[op.out]) for s in self.size)
+        level = self.levels[op.out]
+        height, width = (s << -level if level < 0 else -(-s >> level) for s in self.size)
         return x[..., :height, :width]
 
     def op_input(self, op, inputs):
@@ -101,11 +109,16 @@ class Net(nn.Module):
             x = F.pixel_unshuffle(x, op.unshuffle)
         return x.contiguous(memory_format=torch.channels_last)
 
+    @staticmethod
+    def padded(op, x, zero=0):
+        """What a convolution reads: with the pixels around the picture, of which `zero` stands for 0."""
+        if op.kernel == 1:
+            return x
+        return EdgePad.apply(x) if op.border == "edge" else F.pad(x, (1, 1, 1, 1), value=zero)
+
     def op_conv(self, op, inputs):
         x = torch.cat(inputs, 1) if len(inputs) > 1 else inputs[0]
-        if op.kernel == 3:
-            x = EdgePad.apply(x)
-        x = F.conv2d(x, self.weight(op), self.convs[op.out].bias, op.stride)
+        x = F.conv2d(self.padded(op, x), self.weight(op), self.convs[op.out].bias, op.stride)
         if op.act == "relu":
             return F.relu(x)
         if op.act == "leaky":
@@ -116,7 +129,17 @@ class Net(nn.Module):
         return inputs[0] + inputs[1]
 
     def op_up2(self, op, inputs):
-        return self.crop(op, F.interpolate(inputs[0], scale_factor=2, mode="bilinear", align_corners=False))
+        return self.crop(op, F.interpolate(inputs[0], scale_factor=2, mode="bilinear", align_corners=False)) * op.gain
+
+    def op_shuffle(self, op, inputs):
+        return self.crop(op, F.pixel_shuffle(inputs[0], 2))
+
+    def op_pool(self, op, inputs):
+        return (F.max_pool2d if op.of == "max" else F.avg_pool2d)(inputs[0], 3, 2, 1)
+
+    def op_modulate(self, op, inputs):
+        value, gate, addend = inputs
+        return value * torch.sigmoid(gate) * op.gain + addend
 
     def op_deform(self, op, inputs):
         feature, offsets = inputs
@@ -124,7 +147,8 @@ class Net(nn.Module):
         limit = op.limit / 16
         dy = offsets[:, :taps].clamp(-limit, limit)
         dx = offsets[:, taps : 2 * taps].clamp(-limit, limit)
-        return sample(feature, dy, dx, op.groups, op.kernel) * self.modulation(offsets[:, 2 * taps :], op)
+        sampled = sample(feature, dy, dx, op.groups, op.kernel, op.border)
+        return sampled * self.modulation(offsets[:, 2 * taps :], op)
 
     @staticmethod
     def modulation(logits, op):
@@ -136,7 +160,7 @@ class Net(nn.Module):
         return value * torch.sigmoid((emb * ref).sum(1, keepdim=True))
 
     def op_head(self, op, inputs):
-        return F.pixel_shuffle(inputs[0], self.graph.scale * self.graph.frame[0].unshuffle)
+        return F.pixel_shuffle(inputs[0], self.graph.scale * self.graph.frame[0].unshuffle >> -self.levels[op.out])
 
 
 class EdgePad(torch.autograd.Function):
@@ -164,8 +188,8 @@ class EdgePad(torch.autograd.Function):
         return inner
 
 
-def sample(feature, dy, dx, groups, kernel):
-    """Bilinear samples at every pixel displaced by its tap and offset; outside is the edge pixel.
+def sample(feature, dy, dx, groups, kernel, border="edge"):
+    """Bilinear samples at every pixel displaced by its tap and offset; outside is the edge pixel, or zero.
 
     feature (B, C, H, W); dy, dx (B, kernel^2 * groups, H, W) in pixels, taps outermost.
     Returns (B, kernel^2 * C, H, W), taps outermost.
@@ -182,6 +206,7 @@ def sample(feature, dy, dx, groups, kernel):
     grid = torch.stack((px * (2 / w) + (1 / w - 1), py * (2 / h) + (1 / h - 1)), -1)
     grid = grid.transpose(1, 2).reshape(b * groups, k * h, w, 2)
     x = feature.contiguous().view(b * groups, c // groups, h, w)
-    y = F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    padding = "border" if border == "edge" else "zeros"
+    y = F.grid_sample(x, grid, mode="bilinear", padding_mode=padding, align_corners=False)
     y = y.view(b, groups, c // groups, k, h, w).permute(0, 3, 1, 2, 4, 5)
     return y.reshape(b, k * c, h, w).contiguous(memory_format=torch.channels_last)

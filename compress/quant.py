@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from .graph import STAGES
-from .net import LEAKY_SLOPE, EdgePad, Net, sample
+from .net import LEAKY_SLOPE, Net, sample
 from .reference import bicubic_fixed
 
 OFFSET_SCALE = 1 / 16  # offsets in 1/16 pixel; logits of modulation and attention in the same steps
@@ -112,8 +112,8 @@ class Observer(Net):
         return values
 
     def op_conv(self, op, inputs):
-        x = torch.cat(inputs, 1)
-        columns = F.unfold(EdgePad.apply(x) if op.kernel == 3 else x, op.kernel, stride=op.stride)
+        x = self.padded(op, torch.cat(inputs, 1))
+        columns = F.unfold(x, op.kernel, stride=op.stride)
         columns = columns.transpose(0, 1).flatten(1)
         columns = columns[:, :: -(-columns.shape[1] // OBSERVED)].contiguous()
         self.moments[op.out] = self.moments.get(op.out, 0) + columns @ columns.T
@@ -131,7 +131,7 @@ class QuantNet(Net):
         super().__init__(graph)
         self.table = sigmoid_table()
         for op in graph.operations():
-            if op.op in ("conv", "add") and not op.wide:
+            if op.op in ("conv", "add", "modulate") and not op.wide:
                 self.register_buffer(f"range_{op.out}", torch.tensor([0.0, 1.0]))
             if op.op == "conv":
                 self.register_buffer(f"clip_{op.out}", torch.ones(op.channels))
@@ -172,7 +172,7 @@ class QuantNet(Net):
 
     def walk(self, visit):
         """Calls visit(stage, op, formats of its inputs) for each operation, in order."""
-        known = {"luma": Shape(1, 1 / 255, 0)}
+        known = {"rgb": Shape(3, 1 / 255, 0)} if self.graph.rgb else {"luma": Shape(1, 1 / 255, 0)}
         for stage in STAGES:
             given = dict(known)
             for op in getattr(self.graph, stage):
@@ -182,7 +182,7 @@ class QuantNet(Net):
                 if stage == "frame":
                     known.update({f"ref.{op.out}": given[op.out], f"nbr.{op.out}": given[op.out]})
                 elif stage == "align":
-                    known.update({f"nbr{i}.{op.out}": given[op.out] for i in range(self.graph.window - 1)})
+                    known.update({f"nbr{i}.{op.out}": given[op.out] for i in range(self.graph.aligned)})
 
     def shape(self, op, inputs):
         """The format of an operation's output."""
@@ -190,8 +190,10 @@ class QuantNet(Net):
             return Shape(op.channels, *self.output_format(op))
         if op.op == "add":
             return Shape(op.channels, *self.add_parameters(op, *inputs)[1:])
+        if op.op == "modulate":
+            return Shape(op.channels, *self.modulate_parameters(op, *inputs)[2:])
         like = inputs[2 if op.op == "attention" else 0]
-        return Shape(op.channels, like.scale, like.zero)
+        return Shape(op.channels, like.scale * (op.gain if op.op == "up2" else 1), like.zero)
 
     def output_format(self, op):
         """(scale, zero point) of a convolution's or an addition's output."""
@@ -204,10 +206,12 @@ class QuantNet(Net):
         return super().forward(window)
 
     def picture(self, window):
-        """The element's output for 8-bit luma (batch, window, height, width), as int32."""
+        """The element's output for 8-bit luma (batch, window, height, width), or RGB, as int32."""
         residual = integers(self.residual(window.float() / 255) / RESIDUAL_SCALE)
-        base = bicubic_fixed(window[:, window.shape[1] // 2].int(), self.graph.scale)
-        return ((base + (residual[:, 0] << 7) + half(13)) >> 13).clamp(0, 255)
+        planes = self.frame_of(window, window.shape[1] // 2).int()
+        base = bicubic_fixed(planes.flatten(0, 1), self.graph.scale, self.graph.base).view_as(residual)
+        picture = ((base + (residual << 7) + half(13)) >> 13).clamp(0, 255)
+        return picture if self.graph.rgb else picture[:, 0]
 
     def op_input(self, op, inputs):
         return Quantised(torch.round(super().op_input(op, inputs) * 255), 1 / 255)
@@ -256,12 +260,10 @@ class QuantNet(Net):
         )
 
     def op_conv(self, op, inputs):
-        x = torch.cat([i.q for i in inputs], 1)
-        if op.kernel == 3:
-            x = EdgePad.apply(x)
         p = self.conv_parameters(op, [Shape(i.q.shape[1], i.scale, i.zero) for i in inputs])
-        acc = F.conv2d(x.contiguous(memory_format=torch.channels_last), p["weight"], p["bias"], op.stride)
-        linear = acc * p["ratio"].view(1, -1, 1, 1)
+        x = torch.cat([self.padded(op, i.q, i.zero) for i in inputs], 1)
+        acc = self.accumulate(x.contiguous(memory_format=torch.channels_last), p["weight"], p["bias"], op.stride)
+        linear = acc.float() * p["ratio"].view(1, -1, 1, 1)
         t = sat16((integers(acc) + half(p["shift"])) >> p["shift"])
         exact = mulhrs(t, p["mult"].view(1, -1, 1, 1))
         if op.act == "relu":
@@ -275,14 +277,25 @@ class QuantNet(Net):
         linear = (linear + zero).clamp(0, top)
         return Quantised(self.exactly(linear, (exact + zero).clamp(0, top).float()), p["scale"], zero, top)
 
-    def add_parameters(self, op, a, b):
-        """The contract's two multipliers, and scale and zero point of the sum."""
+    @staticmethod
+    def accumulate(x, weight, bias, stride):
+        """The convolution of integers. Floats hold them up to 2^24, so what may become greater is in doubles."""
+        greatest = 255 * weight.detach().abs().sum((1, 2, 3)) + bias.detach().abs()
+        if greatest.max() < 1 << 24:
+            return F.conv2d(x, weight, bias, stride)
+        return F.conv2d(x.double(), weight.double(), bias.double(), stride)
+
+    def sum_parameters(self, op, scales):
+        """The contract's multipliers of two summands of these scales, and scale and zero point of the sum."""
         scale, zero = self.output_format(op)
-        widest = max(a.scale, b.scale) / 1.999
+        widest = max(scales) / 1.999
         if scale < widest:
             scale, zero = widest, min(op.max, round(zero * scale / widest))
-        mult = [min(32767, round(i.scale / scale * 16384)) for i in (a, b)]
-        return mult, scale, zero
+        return [min(32767, round(s / scale * 16384)) for s in scales], scale, zero
+
+    def add_parameters(self, op, a, b):
+        """The contract's two multipliers, and scale and zero point of the sum."""
+        return self.sum_parameters(op, [a.scale, b.scale])
 
     def op_add(self, op, inputs):
         a, b = inputs
@@ -295,7 +308,34 @@ class QuantNet(Net):
     def op_up2(self, op, inputs):
         (x,) = inputs
         linear = F.interpolate(x.q, scale_factor=2, mode="bilinear", align_corners=False)
-        return Quantised(self.crop(op, self.exactly(linear, (linear + 0.5).floor())), x.scale, x.zero, x.max)
+        return Quantised(self.crop(op, self.exactly(linear, (linear + 0.5).floor())), x.scale * op.gain, x.zero, x.max)
+
+    def op_shuffle(self, op, inputs):
+        (x,) = inputs
+        return Quantised(super().op_shuffle(op, [x.q]), x.scale, x.zero, x.max)
+
+    def op_pool(self, op, inputs):
+        (x,) = inputs
+        linear = super().op_pool(op, [x.q - x.zero]) + x.zero
+        if op.of == "average":
+            linear = self.exactly(linear, torch.div(2 * integers(9 * linear) + 9, 18, rounding_mode="floor").float())
+        return Quantised(linear, x.scale, x.zero, x.max)
+
+    def modulate_parameters(self, op, value, gate, addend):
+        """The contract's table and two multipliers, and scale and zero point of the result."""
+        x = (torch.arange(256) - gate.zero) * gate.scale
+        table = (torch.sigmoid(x.double()) * 256).round().clamp(0, 255).to(torch.int32)
+        return table, *self.sum_parameters(op, [value.scale * op.gain, addend.scale])
+
+    def op_modulate(self, op, inputs):
+        value, gate, addend = inputs
+        table, (mult_v, mult_b), scale, zero = self.modulate_parameters(op, value, gate, addend)
+        factor = torch.sigmoid((gate.q - gate.zero) * gate.scale) * (value.scale * op.gain / scale)
+        linear = (value.q - value.zero) * factor + (addend.q - addend.zero) * (addend.scale / scale) + zero
+        t = ((integers(value.q) - value.zero) * table.to(value.q.device)[integers(gate.q).long()] + 2) >> 2
+        total = mulhrs(t, mult_v) + mulhrs((integers(addend.q) - addend.zero) << 6, mult_b)
+        exact = (zero + ((total + 16) >> 5)).clamp(0, op.max)
+        return Quantised(self.exactly(linear.clamp(0, op.max), exact.float()), scale, zero, op.max)
 
     def op_deform(self, op, inputs):
         feature, offsets = inputs
@@ -305,11 +345,11 @@ class QuantNet(Net):
             feature.q - feature.zero,
             dy.clamp(-limit, limit) * OFFSET_SCALE,
             dx.clamp(-limit, limit) * OFFSET_SCALE,
-            op.groups, op.kernel,
+            op.groups, op.kernel, op.border,
         ) * self.modulation(logits * OFFSET_SCALE, op) + feature.zero
         value = sample_fixed(
             integers(feature.q), integers(dy).clamp(-limit, limit), integers(dx).clamp(-limit, limit),
-            op.groups, op.kernel,
+            op.groups, op.kernel, feature.zero if op.border == "zero" else None,
         )
         gate = self.lookup(integers(logits)).repeat_interleave(op.channels // taps, 1)
         return self.gated(linear, value, gate, feature)
@@ -353,8 +393,9 @@ def per_channel(inputs, values, device):
     return torch.cat([torch.full((i.channels,), v, device=device) for i, v in zip(inputs, values)]).view(1, -1, 1, 1)
 
 
-def sample_fixed(feature, dy, dx, groups, kernel):
-    """`net.sample` in the contract: int32 features, offsets in 1/16 pixel, weights in 1/256."""
+def sample_fixed(feature, dy, dx, groups, kernel, outside=None):
+    """`net.sample` in the contract: int32 features, offsets in 1/16 pixel, weights in 1/256. Outside the picture is its
+    edge, or the value `outside`."""
     b, c, h, w = feature.shape
     k = kernel * kernel
     tap = torch.arange(k, device=feature.device)
@@ -368,7 +409,11 @@ def sample_fixed(feature, dy, dx, groups, kernel):
 
     def pixel(y, x):
         index = (y.clamp(0, h - 1) * w + x.clamp(0, w - 1)).long().view(b, k, groups, 1, h * w)
-        return flat.gather(4, index.expand_as(flat)).view(b, k, groups, c // groups, h, w)
+        values = flat.gather(4, index.expand_as(flat)).view(b, k, groups, c // groups, h, w)
+        if outside is None:
+            return values
+        inside = (y >= 0) & (y < h) & (x >= 0) & (x < w)
+        return values.where(inside.unsqueeze(3), values.new_tensor(outside))
 
     total = sum(
         pixel(iy + j, ix + i) * ((fx if i else 16 - fx) * (fy if j else 16 - fy)).unsqueeze(3)

@@ -1,4 +1,4 @@
-"""The fixed-point bicubic of the integer contract, as used under the network's residual."""
+"""The fixed-point bicubic of the integer contract, as used under the network's residual, and its linear sister."""
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,10 @@ def _coefficients():
 BICUBIC = torch.tensor(_coefficients(), dtype=torch.float32)
 
 
+LINEAR = torch.tensor([[0, 128 - 8 * i, 8 * i, 0] for i in range(16)], dtype=torch.float32)
+TAPS = {"bicubic": BICUBIC, "linear": LINEAR}
+
+
 def phases(scale):
     """For each of the `scale` outputs of a pixel: the offset of its first tap, and its coefficients' row."""
     result = []
@@ -28,25 +32,25 @@ def phases(scale):
     return result
 
 
-def _filter_rows(x, scale):
+def _filter_rows(x, scale, base):
     """Enlarges (B, 1, H, W) vertically; coefficients in 1/128, so the result is 128 times the input."""
     h = x.shape[2]
     rows = F.pad(x, (0, 0, 2, 2), mode="replicate")
     outputs = []
     for first, row in phases(scale):
-        taps = [rows[:, :, 2 + first + k : 2 + first + k + h] * float(BICUBIC[row, k]) for k in range(4)]
+        taps = [rows[:, :, 2 + first + k : 2 + first + k + h] * float(TAPS[base][row, k]) for k in range(4)]
         outputs.append(sum(taps))
     return torch.stack(outputs, 3).reshape(x.shape[0], 1, h * scale, x.shape[3])
 
 
-def bicubic(luma, scale):
+def bicubic(luma, scale, base="bicubic"):
     """Fixed-point bicubic without its roundings: (B, 1, H, W) to (B, 1, scale * H, scale * W), any range."""
-    y = _filter_rows(luma, scale)
-    return _filter_rows(y.transpose(2, 3), scale).transpose(2, 3) / 128**2
+    y = _filter_rows(luma, scale, base)
+    return _filter_rows(y.transpose(2, 3), scale, base).transpose(2, 3) / 128**2
 
 
-def bicubic_fixed(luma, scale):
+def bicubic_fixed(luma, scale, base="bicubic"):
     """The contract's bicubic of 8-bit luma before its last rounding: int32 (B, H, W) to (B, scale * H, scale * W), 2^13
     times the samples."""
-    y = (_filter_rows(luma.float().unsqueeze(1), scale).int() + 1) >> 1
-    return _filter_rows(y.float().transpose(2, 3), scale).transpose(2, 3).int()[:, 0]
+    y = (_filter_rows(luma.float().unsqueeze(1), scale, base).int() + 1) >> 1
+    return _filter_rows(y.float().transpose(2, 3), scale, base).transpose(2, 3).int()[:, 0]

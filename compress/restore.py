@@ -32,6 +32,8 @@ def read(file):
             f"{file} does not say what its integers stand for (dssr.scales): export it anew from its checkpoint with "
             "this version's compress.export."
         )
+    if "align_centre" in json.loads(metadata["dssr.graph"]):
+        raise ModelError(f"{file} is imported: import its checkpoint once more, with other footage as --video.")
     return metadata, arrays
 
 

@@ -18,11 +18,17 @@ def quads(channels):
 
 class Builder:
     def __init__(self, scale=2, seed=1, window=3, unshuffle=1, bits=8, sparse=False, zero_residual=False,
-                 cascade=False):
+                 cascade=False, published=False):
         self.rng = random.Random(seed)
         self.scale, self.window, self.unshuffle = scale, window, unshuffle
         self.bits, self.sparse, self.zero_residual, self.cascade = bits, sparse, zero_residual, cascade
+        self.published = published
+        self.planes = 3 if published else 1
+        self.aligned = window if published else window - 1
+        self.border = {"border": "zero"} if published else {}
         self.graph = {"frame": [], "align": [], "fuse": []}
+        if published:
+            self.graph["align_centre"] = True
         self.arrays = {}  # name: (dtype, shape, bytes)
         self.dense = {}  # weights of each output, by "stage.name"
         self.channels = {}  # of each tensor, by (stage, name)
@@ -104,7 +110,8 @@ class Builder:
         self.array(stage, out, "mult", "I16", [out4], struct.pack(f"<{out4}h", *mult))
         if act == "leaky":
             self.array(stage, out, "mult_neg", "I16", [out4], struct.pack(f"<{out4}h", *(m // 8 for m in mult)))
-        fields = dict(channels=channels, kernel=kernel, stride=stride, act=act, bits=self.bits, shift=shift, wide=wide)
+        fields = dict(channels=channels, kernel=kernel, stride=stride, act=act, bits=self.bits, shift=shift, wide=wide,
+                      **self.border)
         if not wide:
             zero = {"none": 128, "relu": 0, "leaky": 24}[act]
             fields.update(zero=zero * max_out // 255, max=max_out)
@@ -128,7 +135,7 @@ class Builder:
         self.conv("align", f"offset{n}", [f"off{n}"], 3 * k * groups, 1, act="none", wide=True, spread=spread)
         sampled = f"sampled{n}"
         inputs = [f"nbr.{feature}", f"offset{n}"]
-        self.add("align", "deform", sampled, inputs, channels * k, kernel=taps, groups=groups, limit=128)
+        self.add("align", "deform", sampled, inputs, channels * k, kernel=taps, groups=groups, limit=128, **self.border)
         self.table("align", sampled)
         aligned = self.conv("align", f"dcn{n}", [sampled], channels, 1)
         if coarser:
@@ -141,13 +148,14 @@ class Builder:
         self.conv("align", "offcas", [aligned, "ref.block"], 6)
         self.conv("align", "offsetcas", ["offcas"], 3 * channels // 4, 1, act="none", wide=True, spread=50)
         self.add("align", "deform", "sampledcas", [aligned, "offsetcas"], channels, kernel=1, groups=channels // 4,
-                 limit=90)
+                 limit=90, **self.border)
         self.table("align", "sampledcas")
         return self.conv("align", "cascaded", ["sampledcas"], channels, 1)
 
     def build(self):
         c1, c2 = 8, 12
-        self.add("frame", "input", "x", ["luma"], self.unshuffle**2, unshuffle=self.unshuffle)
+        source = "rgb" if self.published else "luma"
+        self.add("frame", "input", "x", [source], self.planes * self.unshuffle**2, unshuffle=self.unshuffle)
         self.conv("frame", "head", ["x"], c1)
         self.block("frame", "head", "block", c1)
         self.conv("frame", "down2", ["block"], c2, stride=2)
@@ -161,18 +169,37 @@ class Builder:
             self.conv("align", "emb", [aligned], 5, 1, act="none")
             self.conv("fuse", "embref", ["ref.block"], 5, 1, act="none")
         attended = []
-        for i in range(self.window - 1):
+        for i in range(self.aligned):
             out = f"att{i}"
             self.add("fuse", "attention", out, [f"nbr{i}.emb", "embref", f"nbr{i}.{aligned}"], c1, shift=6, mult=3000)
             self.table("fuse", out)
             attended.append(out)
         half = len(attended) // 2
         self.conv("fuse", "fused", attended[:half] + ["ref.block"] + attended[half:], c1, 1)
-        self.block("fuse", "fused", "recon", c1)
-        residuals = (self.scale * self.unshuffle) ** 2
+        last = "fused"
+        if self.published:
+            last = self.attend_in_space("fused", c1)
+        self.block("fuse", last, "recon", c1)
+        shuffle, last = self.scale * self.unshuffle, "recon"
+        if self.published:  # channels are no multiple of 4: the last quad is padded
+            self.conv("fuse", "wide", ["recon"], 24, 1)
+            last = self.add("fuse", "shuffle", "shuffled", ["wide"], 6)
+            shuffle //= 2
+        residuals = self.planes * shuffle**2
         spread = 0 if self.zero_residual else 300
-        self.conv("fuse", "residual", ["recon"], residuals, act="none", wide=True, spread=spread)
-        self.add("fuse", "head", "out", ["residual"], residuals)
+        self.conv("fuse", "residual", [last], residuals, act="none", wide=True, spread=spread)
+        self.add("fuse", "head", "out", ["residual"], residuals, **({"base": "linear"} if self.published else {}))
+
+    def attend_in_space(self, x, channels):
+        """EDVR's attention of a coarser level: pooled, enlarged, and a factor of what it was made of."""
+        for of in ("max", "average"):
+            self.add("fuse", "pool", of, [x], channels, of=of)
+        self.conv("fuse", "coarse", ["max", "average"], channels, 1)
+        self.add("fuse", "up2", "gate", ["coarse"], channels)
+        self.conv("fuse", "shift", ["gate"], channels, 1, act="none")
+        self.add("fuse", "modulate", "modulated", [x, "gate", "shift"], channels, mult=[22000, 7000], zero=50, max=255)
+        self.table("fuse", "modulated")
+        return "modulated"
 
 
 def pack(metadata, arrays):
@@ -197,6 +224,7 @@ def main():
     parser.add_argument("--bits", type=int, choices=(8, 6, 4), default=8, help="of a weight")
     parser.add_argument("--sparse", action="store_true", help="leaves out quads of weights")
     parser.add_argument("--cascade", action="store_true", help="samples what is aligned once more")
+    parser.add_argument("--published", action="store_true", help="RGB, and what else EDVR has that the others leave out")
     parser.add_argument("--zero-residual", action="store_true", help="the picture is the bicubic base")
     args = vars(parser.parse_args())
     out = args.pop("out")

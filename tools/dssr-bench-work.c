@@ -233,7 +233,7 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
 
   switch (shape->kernel) {
     case BENCH_INPUT:
-      table->input (out, &work->small, 1, y0, y1);
+      table->input (out, &work->small, 1, 1, y0, y1);
       break;
     case BENCH_CONV:
       table->conv (out, in, 1, &work->conv, y0, y1);

@@ -9,12 +9,24 @@
 #define DEEP_FORMATS ""
 #endif
 
+#define RGB_FORMATS "RGBx, xRGB, BGRx, xBGR, RGB, BGR"
+
 GstCaps *
 gst_dssr_caps_template (void)
 {
-  return gst_caps_from_string (GST_VIDEO_CAPS_MAKE (
-      "{ I420, YV12, NV12, NV21, Y42B, Y444, "
-      "GRAY8, " DEEP_FORMATS "RGBx, xRGB, BGRx, xBGR, RGB, BGR }"));
+  return gst_caps_from_string (
+      GST_VIDEO_CAPS_MAKE ("{ I420, YV12, NV12, NV21, Y42B, Y444, "
+                           "GRAY8, " DEEP_FORMATS RGB_FORMATS " }"));
+}
+
+GstCaps *
+gst_dssr_caps_keep_rgb (const GstCaps *caps)
+{
+  g_autoptr (GstCaps) rgb =
+      gst_caps_from_string (GST_VIDEO_CAPS_MAKE ("{ " RGB_FORMATS " }"));
+
+  return gst_caps_intersect_full (
+      (GstCaps *)caps, rgb, GST_CAPS_INTERSECT_FIRST);
 }
 
 /* Sets `out` to `in` times `scale`; FALSE if nothing is left. */

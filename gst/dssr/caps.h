@@ -12,6 +12,9 @@ G_BEGIN_DECLS
  * told. */
 GstCaps *gst_dssr_caps_template (void);
 
+/* What of `caps` a model of RGB can take: new caps of packed RGB. */
+GstCaps *gst_dssr_caps_keep_rgb (const GstCaps *caps);
+
 /* What the other pad can have if the pad of `direction` has `caps`: width and
  * height times (or divided by) `scale`, or by 2 or 4 if it is 0; all else the
  * same. New caps, not intersected with anything. */

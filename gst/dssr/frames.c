@@ -3,9 +3,13 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "frames.h"
 
+#include <string.h>
+
 static DssrChroma
 chroma_of (const GstVideoFormatInfo *format)
 {
+  if (GST_VIDEO_FORMAT_INFO_IS_RGB (format))
+    return DSSR_CHROMA_RGB;
   if (GST_VIDEO_FORMAT_INFO_N_COMPONENTS (format) == 1)
     return DSSR_CHROMA_NONE;
   if (GST_VIDEO_FORMAT_INFO_H_SUB (format, 1))
@@ -51,6 +55,19 @@ gst_dssr_frames_picture (const GstVideoFrame *video)
     };
   }
   return picture;
+}
+
+void
+gst_dssr_frames_fill (GstVideoFrame *video)
+{
+  guint8 *row = GST_VIDEO_FRAME_PLANE_DATA (video, 0);
+  gsize size = (gsize)GST_VIDEO_FRAME_WIDTH (video)
+               * GST_VIDEO_FRAME_COMP_PSTRIDE (video, 0);
+
+  for (gint y = 0; y < GST_VIDEO_FRAME_HEIGHT (video); y++) {
+    memset (row, 0xff, size);
+    row += GST_VIDEO_FRAME_PLANE_STRIDE (video, 0);
+  }
 }
 
 gboolean

@@ -15,11 +15,16 @@ typedef struct {
   GstVideoFrame video;
 } GstDssrFrame;
 
-/* `info` is of planar or half-planar YUV, or grey. */
+/* `info` is of planar or half-planar YUV, grey, or packed RGB. */
 DssrFormat gst_dssr_frames_format (const GstVideoInfo *info);
 
-/* The planes of a mapped frame: luma, U, V whatever their order in memory. */
+/* The planes of a mapped frame: luma, U, V, or red, green, blue, whatever their
+ * order in memory. */
 DssrPicture gst_dssr_frames_picture (const GstVideoFrame *video);
+
+/* Sets every byte of the pixels of packed RGB, the one that is no colour among
+ * them. */
+void gst_dssr_frames_fill (GstVideoFrame *video);
 
 /* Maps `pixels` for reading; strides and offsets are those of its GstVideoMeta,
  * else of `info`. Takes `buffer`, which is often the same; NULL, and `buffer`

@@ -17,7 +17,8 @@
  * quality. Frames that would come too late get the bicubic enlargement alone if
  * #GstBaseTransform:qos is set; none is dropped.
  *
- * Interlaced video is refused; RGB without alpha is enlarged by way of YUV.
+ * Interlaced video is refused; RGB without alpha is enlarged by way of YUV,
+ * unless the model is one of RGB, which takes nothing else.
  *
  * ## Example launch lines
  * |[
@@ -70,9 +71,12 @@ transform_caps (GstBaseTransform *trans, GstPadDirection direction,
 
   GST_OBJECT_LOCK (self);
   gint scale = self->scale ? (gint)self->scale : self->model_scale;
+  gboolean rgb = self->model_rgb;
   GST_OBJECT_UNLOCK (self);
 
-  GstCaps *result = gst_dssr_caps_transform (direction, caps, scale);
+  g_autoptr (GstCaps) usable =
+      rgb ? gst_dssr_caps_keep_rgb (caps) : gst_caps_ref (caps);
+  GstCaps *result = gst_dssr_caps_transform (direction, usable, scale);
   if (filter) {
     GstCaps *all = result;
     result = gst_caps_intersect_full (filter, all, GST_CAPS_INTERSECT_FIRST);

@@ -33,7 +33,8 @@ struct _GstDsSuperRes {
 
   /* What queries, events and properties ask for from other threads. Under the
    * object lock. */
-  gint model_scale; /* of model_file, once it is open; else 0 */
+  gint model_scale;   /* of model_file, once it is open; else 0 */
+  gboolean model_rgb; /* whether it is for RGB */
   GstClockTime latency;
   GstClockTime earliest_time; /* running time; frames before it are late */
   gdouble proportion;
@@ -48,7 +49,7 @@ struct _GstDsSuperRes {
   DssrModel *model;
   DssrSession *session;
   const gchar *fallback; /* the session's, of which was told */
-  GstDssrRgb *rgb;       /* NULL unless the format is RGB */
+  GstDssrRgb *rgb; /* NULL unless the format is RGB and the model is not */
   GstClockTime frame_duration;
   GstClockTime last_pts;
 };

@@ -33,6 +33,7 @@ gst_ds_super_res_close_model (GstDsSuperRes *self)
   set_model (self, NULL, NULL);
   GST_OBJECT_LOCK (self);
   self->model_scale = 0;
+  self->model_rgb = FALSE;
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -97,6 +98,7 @@ gst_ds_super_res_open_model_file (GstDsSuperRes *self)
   gint model_scale = dssr_model_get_scale (model);
   GST_OBJECT_LOCK (self);
   self->model_scale = model_scale;
+  self->model_rgb = dssr_model_is_rgb (model);
   GST_OBJECT_UNLOCK (self);
   return scale == 0 || check_scale (self, scale);
 }
@@ -243,7 +245,7 @@ gst_ds_super_res_set_caps (
     return FALSE;
 
   const GstVideoInfo *info = &self->in_info;
-  if (GST_VIDEO_INFO_IS_RGB (&in)) {
+  if (GST_VIDEO_INFO_IS_RGB (&in) && !dssr_model_is_rgb (self->model)) {
     GST_OBJECT_LOCK (self);
     guint threads = self->threads;
     GST_OBJECT_UNLOCK (self);

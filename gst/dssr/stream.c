@@ -99,6 +99,8 @@ pull (GstDsSuperRes *self, GstVideoFrame *video, gboolean late, GError **error)
   GstVideoFrame *target =
       self->rgb ? gst_dssr_rgb_get_enlarged (self->rgb) : video;
   DssrPicture picture = gst_dssr_frames_picture (target);
+  if (GST_VIDEO_FRAME_COMP_PSTRIDE (target, 0) == 4)
+    gst_dssr_frames_fill (target);
   gboolean ok = late ? dssr_session_pull_base (self->session, &picture, error)
                      : dssr_session_pull (self->session, &picture, error);
 

@@ -235,6 +235,65 @@ test_flat (gconstpointer format)
   test_teardown (h);
 }
 
+/* Linear interpolation of a component at a pixel of the enlarged picture. */
+static gint
+interpolate (const GstVideoFrame *in, guint component, gint x, gint y)
+{
+  gint right = GST_VIDEO_FRAME_WIDTH (in) - 1;
+  gint bottom = GST_VIDEO_FRAME_HEIGHT (in) - 1;
+  gint sum = 8;
+
+  for (gint i = 0; i < 4; i++) {
+    gint sx = x / 2 + (i & 1 ? (x & 1 ? 1 : -1) : 0);
+    gint sy = y / 2 + (i & 2 ? (y & 1 ? 1 : -1) : 0);
+    sum +=
+        (i & 1 ? 1 : 3) * (i & 2 ? 1 : 3)
+        * *sample (in, component, CLAMP (sx, 0, right), CLAMP (sy, 0, bottom));
+  }
+  return sum / 16;
+}
+
+/* A model of RGB without residual: each colour by itself, with its linear base;
+ * the byte that is no colour is set. */
+static void
+test_rgb_model (gconstpointer format)
+{
+  GstHarness *h = test_harness (
+      test_element ("x2-rgb-zero", 1), test_caps (format, 21, 11));
+  GstVideoInfo in_info, out_info;
+  GstVideoFrame in, out;
+
+  for (guint n = 0; n < 3; n++)
+    test_push (h, n);
+  test_expect_frame (h, 0);
+  in_info = test_src_info (h);
+  out_info = test_sink_info (h);
+  g_assert_cmpstr (GST_VIDEO_INFO_NAME (&out_info), ==, format);
+  GstBuffer *sent = test_frame (&in_info, 1), *got = test_pull (h);
+  g_assert_true (gst_video_frame_map (&in, &in_info, sent, GST_MAP_READ));
+  g_assert_true (gst_video_frame_map (&out, &out_info, got, GST_MAP_READ));
+  for (gint y = 0; y < 22; y++) {
+    for (gint x = 0; x < 42; x++) {
+      gint rest = 6; /* the offset that no colour has */
+      for (guint c = 0; c < 3; c++) {
+        g_assert_cmpint (
+            *sample (&out, c, x, y), ==, interpolate (&in, c, x, y));
+        rest -= GST_VIDEO_FRAME_COMP_POFFSET (&out, c);
+      }
+      if (GST_VIDEO_FRAME_COMP_PSTRIDE (&out, 0) == 4)
+        g_assert_cmpint (
+            ((guint8 *)GST_VIDEO_FRAME_PLANE_DATA (&out,
+                0))[y * GST_VIDEO_FRAME_PLANE_STRIDE (&out, 0) + 4 * x + rest],
+            ==, 255);
+    }
+  }
+  gst_video_frame_unmap (&in);
+  gst_video_frame_unmap (&out);
+  gst_buffer_unref (sent);
+  gst_buffer_unref (got);
+  test_teardown (h);
+}
+
 /* Buffers are laid out freely only where downstream reads GstVideoMeta. */
 static void
 test_output_meta (void)
@@ -267,6 +326,8 @@ main (int argc, char **argv)
   for (guint i = 0; i < G_N_ELEMENTS (rgb_formats); i++) {
     g_autofree gchar *name = g_strconcat ("/flat/", rgb_formats[i], NULL);
     g_test_add_data_func (name, rgb_formats[i], test_flat);
+    g_autofree gchar *rgb = g_strconcat ("/rgb-model/", rgb_formats[i], NULL);
+    g_test_add_data_func (rgb, rgb_formats[i], test_rgb_model);
     g_autofree gchar *padded = g_strconcat ("/padded/", rgb_formats[i], NULL);
     g_test_add_data_func (padded, rgb_formats[i], test_padded);
   }

@@ -121,6 +121,43 @@ test_query (void)
   check_query ("video/x-raw, format=RGBA", "EMPTY");
 }
 
+static gboolean
+accepts (GstHarness *h, const gchar *format)
+{
+  g_autofree gchar *text = test_caps (format, 20, 14);
+  g_autoptr (GstCaps) caps = gst_caps_from_string (text);
+  GstPad *pad = gst_element_get_static_pad (h->element, "sink");
+  gboolean accepted = gst_pad_query_accept_caps (pad, caps);
+
+  gst_object_unref (pad);
+  return accepted;
+}
+
+/* A model of RGB takes nothing else, on either side, and any other all. */
+static void
+test_rgb_model (void)
+{
+  GstHarness *h = test_harness (test_element ("x2-rgb", 0), NULL);
+
+  g_assert_true (accepts (h, "RGB"));
+  g_assert_true (accepts (h, "xBGR"));
+  g_assert_false (accepts (h, "I420"));
+  g_assert_false (accepts (h, "GRAY8"));
+  gst_harness_set_sink_caps_str (h, "video/x-raw, format={I420, BGRx}, "
+                                    "width=40, height=28, framerate=25/1");
+  GstCaps *got = gst_pad_peer_query_caps (h->srcpad, NULL);
+  g_autoptr (GstCaps) wanted = gst_caps_from_string (
+      "video/x-raw, format=BGRx, width=20, height=14, framerate=25/1");
+  g_assert_true (gst_caps_is_equal (got, wanted));
+  gst_caps_unref (got);
+  test_teardown (h);
+
+  h = test_harness (test_element ("x2", 0), NULL);
+  g_assert_true (accepts (h, "RGB"));
+  g_assert_true (accepts (h, "I420"));
+  test_teardown (h);
+}
+
 static void
 check_transform (gint scale, const gchar *in, const gchar *out)
 {
@@ -286,6 +323,7 @@ main (int argc, char **argv)
   g_test_add_func ("/negotiation/model-scale", test_model_scale);
   g_test_add_func ("/negotiation/scale-change", test_scale_change);
   g_test_add_func ("/negotiation/query", test_query);
+  g_test_add_func ("/negotiation/rgb-model", test_rgb_model);
   g_test_add_func ("/negotiation/ranges", test_ranges);
   g_test_add_func ("/negotiation/fields", test_fields);
   g_test_add_func ("/negotiation/colours", test_colours);

@@ -1,4 +1,5 @@
-/* Enlarges raw grey frames from the standard input to the standard output.
+/* Enlarges raw frames, grey or of three planes if the model is of RGB, from the
+ * standard input to the standard output.
  *
  * enlarge-raw MODEL WIDTH HEIGHT DEPTH LOOKAHEAD
  *
@@ -15,6 +16,17 @@ check (gboolean ok, GError *error)
     fprintf (stderr, "enlarge-raw: %s\n", error ? error->message : "failed");
     exit (EXIT_FAILURE);
   }
+}
+
+/* Planes one after the other. */
+static DssrPicture
+describe (guint8 *data, int n_planes, int width, int height, int bytes)
+{
+  DssrPicture picture = {0};
+  for (int i = 0; i < n_planes; i++)
+    picture.planes[i] = (DssrPlane){data + (gsize)i * width * height * bytes,
+        (ptrdiff_t)width * bytes, bytes};
+  return picture;
 }
 
 static void
@@ -39,6 +51,7 @@ main (int argc, char **argv)
       .width = atoi (argv[2]),
       .height = atoi (argv[3]),
       .depth = atoi (argv[4]),
+      .chroma = dssr_model_is_rgb (model) ? DSSR_CHROMA_RGB : DSSR_CHROMA_NONE,
   };
   config.lookahead = atoi (argv[5]);
   g_autoptr (DssrSession) session = dssr_session_new (model, &config, &error);
@@ -46,17 +59,19 @@ main (int argc, char **argv)
 
   int bytes = config.format.depth > 8 ? 2 : 1;
   int scale = dssr_model_get_scale (model);
-  int stride = config.format.width * bytes;
-  gsize size = (gsize)stride * config.format.height;
+  int n_planes = dssr_model_is_rgb (model) ? 3 : 1;
+  int width = config.format.width, height = config.format.height;
+  gsize size = (gsize)n_planes * width * height * bytes;
   gsize out_size = size * scale * scale;
   g_autofree guint8 *enlarged = g_malloc (out_size);
-  DssrPicture out = {{{enlarged, (ptrdiff_t)stride * scale, bytes}}};
+  DssrPicture out =
+      describe (enlarged, n_planes, scale * width, scale * height, bytes);
 
   for (;;) {
     g_autofree guint8 *frame = g_malloc (size);
     if (fread (frame, 1, size, stdin) != size)
       break;
-    DssrPicture in = {{{frame, stride, bytes}}};
+    DssrPicture in = describe (frame, n_planes, width, height, bytes);
     gpointer held = g_steal_pointer (&frame);
     check (dssr_session_push (session, &in, held, g_free, &error), error);
     pull_all (session, &out, out_size);

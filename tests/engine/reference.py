@@ -56,6 +56,15 @@ def at(plane, x, y):
     return row[clamp(x, 0, len(row) - 1)]
 
 
+def is_outside(plane, x, y):
+    return not (0 <= x < len(plane[0]) and 0 <= y < len(plane))
+
+
+def pixel(op, plane, zero, x, y):
+    """A value that an operation reads: outside the picture, what its border says."""
+    return zero if op.get("border") == "zero" and is_outside(plane, x, y) else at(plane, x, y)
+
+
 class Model:
     def __init__(self, path):
         data = open(path, "rb").read()
@@ -65,7 +74,10 @@ class Model:
         meta = self.header["__metadata__"]
         self.scale, self.window = int(meta["dssr.scale"]), int(meta["dssr.window"])
         self.graph = json.loads(meta["dssr.graph"])
-        self.unshuffle = self.graph["frame"][0]["unshuffle"]
+        first = self.graph["frame"][0]
+        self.unshuffle, self.source = first["unshuffle"], first["in"][0]
+        self.planes = 3 if self.source == "rgb" else 1
+        self.align_centre = self.graph.get("align_centre", False)
 
     def has(self, name):
         return name in self.header
@@ -106,28 +118,30 @@ class Interpreter:
         return known
 
     def run(self, frames, centre):
-        """The enlarged centre frame of a window of luma planes."""
+        """The enlarged centre frame of a window of frames, lists of planes."""
         outputs = {op["out"] for op in self.model.graph["frame"]}
-        features = [{k: v for k, v in self.stage("frame", {"luma": f}).items() if k in outputs} for f in frames]
+        source = self.model.source
+        features = [{k: v for k, v in self.stage("frame", {source: f}).items() if k in outputs} for f in frames]
         ref = {f"ref.{k}": v for k, v in features[centre].items()}
-        self.luma = frames[centre]
+        self.centre = frames[centre]
         known = dict(ref)
-        others = [f for i, f in enumerate(features) if i != centre]
+        others = [f for i, f in enumerate(features) if i != centre or self.model.align_centre]
         for i, other in enumerate(others):
             aligned = self.stage("align", dict(ref, **{f"nbr.{k}": v for k, v in other.items()}))
             known.update({f"nbr{i}.{op['out']}": aligned[op["out"]] for op in self.model.graph["align"]})
         return self.stage("fuse", known)[self.model.graph["fuse"][-1]["out"]]
 
-    def input(self, op, name, luma):
+    def input(self, op, name, planes):
         u, shift = op["unshuffle"], self.depth - 8
-        width, height = -(-len(luma[0]) // u), -(-len(luma) // u)
+        width, height = -(-len(planes[0][0]) // u), -(-len(planes[0]) // u)
 
-        def p8(x, y):
-            return min((at(luma, x, y) + rounding(shift)) >> shift, 255)
+        def p8(plane, x, y):
+            return min((at(plane, x, y) + rounding(shift)) >> shift, 255)
 
         return Tensor(
             [
-                [[p8(u * x + i, u * y + j) for x in range(width)] for y in range(height)]
+                [[p8(plane, u * x + i, u * y + j) for x in range(width)] for y in range(height)]
+                for plane in planes
                 for j in range(u)
                 for i in range(u)
             ]
@@ -154,7 +168,7 @@ class Interpreter:
                 for i, plane in enumerate(planes):
                     w = weights[first + i]
                     if w:
-                        acc += w * (zeros[i] if plane is None else at(plane, px, py))
+                        acc += w * (zeros[i] if plane is None else pixel(op, plane, zeros[i], px, py))
             assert -(2**31) <= acc < 2**31
             t = sat16((acc + rounding(shift)) >> shift)
             out = mulhrs(t, mult[o])
@@ -181,8 +195,8 @@ class Interpreter:
             px = 16 * (x + tap % k - k // 2) + clamp(dx, -limit, limit)
             iy, fy, ix, fx = py >> 4, py & 15, px >> 4, px & 15
             plane = feature.channels[c]
-            v = at(plane, ix, iy) * (16 - fx) * (16 - fy) + at(plane, ix + 1, iy) * fx * (16 - fy)
-            v += at(plane, ix, iy + 1) * (16 - fx) * fy + at(plane, ix + 1, iy + 1) * fx * fy
+            corners = ((ix + i, iy + j, (fx if i else 16 - fx) * (fy if j else 16 - fy)) for j in (0, 1) for i in (0, 1))
+            v = sum(pixel(op, plane, zero, cx, cy) * weight for cx, cy, weight in corners)
             v = (v + 128) >> 8
             return zero + (((v - zero) * table[clamp(m + 128, 0, 255)] + 128) >> 8)
 
@@ -223,10 +237,45 @@ class Interpreter:
     def above(self, tensor):
         """The size of the level whose half, rounded up, is this tensor's."""
         u = self.model.unshuffle
-        width, height = -(-len(self.luma[0]) // u), -(-len(self.luma) // u)
+        width, height = -(-len(self.centre[0][0]) // u), -(-len(self.centre[0]) // u)
+        if (width, height) == (tensor.width, tensor.height):
+            return 2 * width, 2 * height
         while (-(-width // 2), -(-height // 2)) != (tensor.width, tensor.height):
             width, height = -(-width // 2), -(-height // 2)
         return width, height
+
+    def shuffle(self, op, name, tensor):
+        width, height = self.above(tensor)
+        channels = [
+            [[tensor.channels[c + 2 * (y % 2) + x % 2][y // 2][x // 2] for x in range(width)] for y in range(height)]
+            for c in range(0, len(tensor.channels), 4)
+        ]
+        return Tensor(channels, tensor.zero)
+
+    def pool(self, op, name, tensor):
+        def value(plane, x, y):
+            around = [(2 * x + i, 2 * y + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+            inside = [plane[j][i] for i, j in around if not is_outside(plane, i, j)]
+            if op["of"] == "max":
+                return max(inside)
+            return (2 * (sum(inside) + (9 - len(inside)) * tensor.zero) + 9) // 18
+
+        width, height = -(-tensor.width // 2), -(-tensor.height // 2)
+        channels = [[[value(p, x, y) for x in range(width)] for y in range(height)] for p in tensor.channels]
+        return Tensor(channels, tensor.zero)
+
+    def modulate(self, op, name, v, gate, b):
+        table, (mult_v, mult_b) = self.model.array(f"{name}.table"), op["mult"]
+
+        def value(p, g, q):
+            total = mulhrs(((p - v.zero) * table[g] + 2) >> 2, mult_v) + mulhrs((q - b.zero) << 6, mult_b)
+            return clamp(op["zero"] + ((total + 16) >> 5), 0, op["max"])
+
+        channels = [
+            [[value(*values) for values in zip(*rows)] for rows in zip(*planes)]
+            for planes in zip(v.channels, gate.channels, b.channels)
+        ]
+        return Tensor(channels, op["zero"])
 
     def attention(self, op, name, a, b, v):
         table = self.model.array(f"{name}.table")
@@ -245,28 +294,33 @@ class Interpreter:
 
     def head(self, op, name, residual):
         scale, depth = self.model.scale, self.depth
-        shuffle = scale * self.model.unshuffle
+        height, width = scale * len(self.centre[0]), scale * len(self.centre[0][0])
+        shuffle = -(-width // residual.width)
+        taps = LINEAR if op.get("base") == "linear" else TAPS
         phase = -4 if scale == 2 else -6
 
         def position(i):
             return divmod(16 * i // scale + phase, 16)
 
-        def base(x, y):
+        def base(plane, x, y):
             (ix, fx), (iy, fy) = position(x), position(y)
 
             def column(i):
-                total = sum(TAPS[fy][j] * at(self.luma, ix - 1 + i, iy - 1 + j) for j in range(4))
+                total = sum(taps[fy][j] * at(plane, ix - 1 + i, iy - 1 + j) for j in range(4))
                 return (total + rounding(depth - 7)) >> (depth - 7)
 
-            return sum(TAPS[fx][i] * column(i) for i in range(4))
+            return sum(taps[fx][i] * column(i) for i in range(4))
 
-        def value(x, y):
-            r = residual.channels[y % shuffle * shuffle + x % shuffle][y // shuffle][x // shuffle]
-            total = base(x, y) + (r << 7) + rounding(21 - depth)
+        def value(number, plane, x, y):
+            channel = (number * shuffle + y % shuffle) * shuffle + x % shuffle
+            r = residual.channels[channel][y // shuffle][x // shuffle]
+            total = base(plane, x, y) + (r << 7) + rounding(21 - depth)
             return clamp(total >> (21 - depth), 0, (1 << depth) - 1)
 
-        width, height = scale * len(self.luma[0]), scale * len(self.luma)
-        return [[value(x, y) for x in range(width)] for y in range(height)]
+        return [
+            [[value(number, plane, x, y) for x in range(width)] for y in range(height)]
+            for number, plane in enumerate(self.centre)
+        ]
 
 
 def catmull_rom():
@@ -281,19 +335,23 @@ def catmull_rom():
 
 
 TAPS = catmull_rom()
+LINEAR = [[0, 128 - 8 * i, 8 * i, 0] for i in range(16)]
 
 
-def make_frames(count, width, height, depth):
-    """Moving waves and noise over the whole range."""
+def make_frames(count, planes, width, height, depth):
+    """Moving waves and noise over the whole range: frames of planes."""
     rng = random.Random(7)
     top = (1 << depth) - 1
     return [
         [
             [
-                clamp(top * ((x + 2 * t) // 3 % 2 + (y + t) // 4 % 2) // 2 + rng.randint(-top // 4, top // 4), 0, top)
-                for x in range(width)
+                [
+                    clamp(top * ((x + 2 * t) // 3 % 2 + (y + t) // 4 % 2) // 2 + rng.randint(-top // 4, top // 4), 0, top)
+                    for x in range(width)
+                ]
+                for y in range(height)
             ]
-            for y in range(height)
+            for plane in range(planes)
         ]
         for t in range(count)
     ]
@@ -310,14 +368,14 @@ def main():
     args = parser.parse_args()
     width, height = map(int, args.size.split("x"))
     model = Model(args.model)
-    frames = make_frames(args.frames, width, height, args.depth)
+    frames = make_frames(args.frames, model.planes, width, height, args.depth)
 
     code = "B" if args.depth == 8 else "H"
-    raw = b"".join(array(code, row).tobytes() for frame in frames for row in frame)
+    raw = b"".join(array(code, row).tobytes() for frame in frames for plane in frame for row in plane)
     wrapper = shlex.split(os.environ.get("MESON_EXE_WRAPPER", ""))
     command = [*wrapper, args.enlarge_raw, args.model, *map(str, (width, height, args.depth, args.lookahead))]
     result = array(code, subprocess.run(command, input=raw, stdout=subprocess.PIPE, check=True).stdout)
-    size = width * height * model.scale**2
+    size = model.planes * width * height * model.scale**2
     if len(result) != size * len(frames):
         sys.exit(f"{len(result)} samples came out, not {size} for each of {len(frames)} frames")
 
@@ -326,12 +384,12 @@ def main():
     for t in range(len(frames)):
         last = min(t + min(args.lookahead, half), len(frames) - 1)
         window = [frames[clamp(i, 0, last)] for i in range(t - half, t + half + 1)]
-        expected = [p for row in interpreter.run(window, half) for p in row]
+        expected = [p for plane in interpreter.run(window, half) for row in plane for p in row]
         got = result[t * size : (t + 1) * size].tolist()
         if got != expected:
             first = next(i for i in range(size) if got[i] != expected[i])
             wrong = sum(p != q for p, q in zip(got, expected))
-            x, y = first % (width * model.scale), first // (width * model.scale)
+            x, y = first % (width * model.scale), first // (width * model.scale)  # of all planes, one below the other
             sys.exit(f"frame {t}: {wrong} pixels differ, first ({x}, {y}): {got[first]}, not {expected[first]}")
     print(f"{len(frames)} frames are the same")
 

@@ -69,6 +69,43 @@ test_good (void)
   g_assert_cmpuint (sampled->deform.table[128], ==, 128);
 }
 
+static void
+test_published (void)
+{
+  g_autoptr (DssrModel) model = open_good ("good-published.safetensors");
+  g_assert_true (dssr_model_is_rgb (model));
+  g_assert_cmpint (model->n_aligned, ==, 3);
+  g_assert_true (model->linear);
+  g_assert_cmpint (dssr_model_get_min_level (model), ==, -1);
+
+  const DssrOp *down = find_op (model, DSSR_STAGE_FRAME, "down2");
+  g_assert_cmpint (down->conv.outside[0], ==, 40); /* block's zero point */
+  g_assert_true (find_op (model, DSSR_STAGE_ALIGN, "sampled3")->zero_outside);
+  g_assert_null (find_op (model, DSSR_STAGE_FUSE, "coarse")->conv.outside);
+  const DssrOp *average = find_op (model, DSSR_STAGE_FUSE, "average");
+  g_assert_true (average->pool.average);
+  g_assert_cmpint (average->level, ==, 1);
+  const DssrOp *shuffled = find_op (model, DSSR_STAGE_FUSE, "shuffled");
+  g_assert_cmpint (shuffled->level, ==, -1);
+  g_assert_cmpint (shuffled->channels, ==, 6);
+  const DssrOp *modulated = find_op (model, DSSR_STAGE_FUSE, "modulated");
+  g_assert_cmpint (modulated->modulate.mult_v, ==, 22000);
+  g_assert_cmpint (find_op (model, DSSR_STAGE_FUSE, "out")->channels, ==, 3);
+
+  /* 24 outputs of 2 quads for 4 output pixels, and 4 by 9 taps for each. */
+  g_assert_cmpfloat (dssr_model_get_op_macs (model, DSSR_STAGE_FUSE,
+                         find_op (model, DSSR_STAGE_FUSE, "wide")),
+      ==, 48);
+  g_assert_cmpfloat (dssr_model_get_op_macs (model, DSSR_STAGE_FUSE,
+                         find_op (model, DSSR_STAGE_FUSE, "residual")),
+      ==, 288);
+
+  g_autoptr (DssrModel) plain = open_good ("good.safetensors");
+  g_assert_false (dssr_model_is_rgb (plain));
+  g_assert_cmpint (plain->n_aligned, ==, 2);
+  g_assert_false (plain->linear);
+}
+
 /* The same weights whether stored in 8 bits or fewer, all quads or some. */
 static void
 test_sparse (void)
@@ -190,6 +227,7 @@ main (int argc, char **argv)
   corpus = argv[1];
 
   g_test_add_func ("/model/good", test_good);
+  g_test_add_func ("/model/published", test_published);
   g_test_add_func ("/model/sparse", test_sparse);
   g_test_add_func ("/model/macs", test_macs);
   g_test_add_func ("/model/bias", test_bias);

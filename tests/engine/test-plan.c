@@ -16,6 +16,11 @@ find_read (const DssrOp *op, int input, int y, int *first, int *last)
   if (op->kind == DSSR_OP_CONV) {
     *first = y * op->conv.stride - (op->conv.kernel == 3 ? 1 : 0);
     *last = y * op->conv.stride + (op->conv.kernel == 3 ? 1 : 0);
+  } else if (op->kind == DSSR_OP_POOL) {
+    *first = 2 * y - 1;
+    *last = 2 * y + 1;
+  } else if (op->kind == DSSR_OP_SHUFFLE) {
+    *first = *last = y >= 0 ? y / 2 : -((1 - y) / 2);
   } else if (op->kind == DSSR_OP_UP2) {
     gboolean even = y % 2 == 0;
     int nearest = even ? y / 2 : (y - 1) / 2;
@@ -69,8 +74,8 @@ test_reach (void)
       check_reach (&deform, 1);
     }
   }
-  const DssrOpKind others[] = {
-      DSSR_OP_ADD, DSSR_OP_UP2, DSSR_OP_ATTENTION, DSSR_OP_HEAD};
+  const DssrOpKind others[] = {DSSR_OP_ADD, DSSR_OP_UP2, DSSR_OP_SHUFFLE,
+      DSSR_OP_POOL, DSSR_OP_MODULATE, DSSR_OP_ATTENTION, DSSR_OP_HEAD};
   for (guint i = 0; i < G_N_ELEMENTS (others); i++)
     check_reach (&(DssrOp){.kind = others[i]}, 0);
 }
@@ -428,7 +433,7 @@ main (int argc, char **argv)
   g_test_add_func ("/plan/reach", test_reach);
   g_test_add_func ("/plan/by-hand", test_by_hand);
   const char *const models[] = {"x2", "x4", "x2-window1", "x2-window5",
-      "x2-sparse4", "x2-unshuffle", "x2-cascade"};
+      "x2-sparse4", "x2-unshuffle", "x2-cascade", "x2-rgb", "x4-rgb"};
   for (guint i = 0; i < G_N_ELEMENTS (models); i++) {
     g_autofree char *name = g_strconcat ("/plan/rows/", models[i], NULL);
     g_test_add_data_func (name, models[i], test_rows);

@@ -17,7 +17,7 @@ make_stream (const char *model, int width, int height)
       .width = width,
       .height = height,
       .depth = 8,
-      .chroma = DSSR_CHROMA_420,
+      .chroma = strstr (model, "rgb") ? DSSR_CHROMA_RGB : DSSR_CHROMA_420,
   };
   return stream;
 }
@@ -119,8 +119,11 @@ test_small (gconstpointer model)
 {
   const int sizes[][2] = {{1, 1}, {1, 9}, {2, 1}, {2, 3}, {3, 3}, {5, 2}};
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    for (int chroma = DSSR_CHROMA_NONE; chroma <= DSSR_CHROMA_444; chroma++) {
+    for (int chroma = DSSR_CHROMA_NONE; chroma <= DSSR_CHROMA_RGB; chroma++) {
       Stream stream = make_stream (model, sizes[i][0], sizes[i][1]);
+      if ((stream.config.format.chroma == DSSR_CHROMA_RGB)
+          != (chroma == DSSR_CHROMA_RGB))
+        continue;
       stream.config.format.chroma = chroma;
       g_autoptr (GPtrArray) one = stream_run (&stream, NUMBERS (0, 1, 2));
       g_assert_cmpuint (one->len, ==, 3);
@@ -149,6 +152,40 @@ test_base (void)
   stream.base_to = 0;
   g_autoptr (GPtrArray) real = stream_run (&stream, NUMBERS (0, 1));
   g_assert_false (g_bytes_equal (real->pdata[0], base->pdata[0]));
+}
+
+/* What a network of RGB without residual makes is each plane enlarged by linear
+ * interpolation. */
+static void
+test_linear_base (void)
+{
+  const Stream stream = make_stream ("x2-rgb-zero", 13, 10);
+  g_autoptr (GPtrArray) run = stream_run (&stream, NUMBERS (4));
+  g_autoptr (GByteArray) expected = g_byte_array_new ();
+  g_autoptr (Image) small = image_new (&stream.config.format, &stream.layout);
+  g_autoptr (Image) enlarged = make_enlarged (&stream, 2);
+
+  image_draw (small, 4);
+  for (int plane = 0; plane < 3; plane++) {
+    for (int y = 0; y < 20; y++) {
+      for (int x = 0; x < 26; x++) {
+        /* A quarter of the next sample, three of the nearest. */
+        int sum = 0;
+        for (int i = 0; i < 4; i++) {
+          int sx = x / 2 + (i & 1 ? (x & 1 ? 1 : -1) : 0);
+          int sy = y / 2 + (i & 2 ? (y & 1 ? 1 : -1) : 0);
+          int weight = (i & 1 ? 1 : 3) * (i & 2 ? 1 : 3);
+          sum +=
+              weight
+              * image_get (small, plane, CLAMP (sx, 0, 12), CLAMP (sy, 0, 9));
+        }
+        image_set (enlarged, plane, x, y, (sum + 8) >> 4);
+      }
+    }
+  }
+  image_append (enlarged, expected);
+  g_assert_cmpmem (expected->data, expected->len,
+      g_bytes_get_data (run->pdata[0], NULL), g_bytes_get_size (run->pdata[0]));
 }
 
 /* ---- The window ---- */
@@ -443,7 +480,8 @@ test_refused (void)
       {16, 16, 8, 1, 0, "shifted by 1"},
       {16, 16, 10, 7, 0, "shifted by 7"},
       {16, 16, 10, -1, 0, "shifted by -1"},
-      {16, 16, 8, 0, 4, "chroma"},
+      {16, 16, 8, 0, DSSR_CHROMA_RGB, "the picture is RGB"},
+      {16, 16, 8, 0, DSSR_CHROMA_RGB + 1, "chroma"},
   };
   g_autoptr (DssrModel) model = load_model ("x2");
   g_autoptr (GError) error = NULL;
@@ -486,6 +524,14 @@ test_refused (void)
       dssr_session_new (model, &stream.config, &error);
   g_autoptr (DssrModel) other = load_model ("x4");
   g_assert_false (dssr_session_switch_model (session, other, &error));
+  g_assert_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT);
+  g_clear_error (&error);
+
+  g_autoptr (DssrModel) rgb = load_model ("x2-rgb");
+  g_assert_false (dssr_session_switch_model (session, rgb, &error));
+  g_assert_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT);
+  g_clear_error (&error);
+  g_assert_null (dssr_session_new (rgb, &stream.config, &error));
   g_assert_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT);
 }
 
@@ -566,7 +612,7 @@ main (int argc, char **argv)
 
   const char *const models[] = {"x2", "x2-other", "x2-zero", "x2-window1",
       "x2-window5", "x2-sparse4", "x2-unshuffle", "x2-cascade", "x4",
-      "x4-sparse8"};
+      "x4-sparse8", "x2-rgb", "x4-rgb"};
   for (guint i = 0; i < G_N_ELEMENTS (models); i++) {
     g_autofree char *name =
         g_strconcat ("/session/threads-and-bands/", models[i], NULL);
@@ -577,6 +623,7 @@ main (int argc, char **argv)
   g_test_add_func ("/session/threads-and-turns", test_threads_and_turns);
   g_test_add_func ("/session/layouts", test_layouts);
   g_test_add_func ("/session/base", test_base);
+  g_test_add_func ("/session/linear-base", test_linear_base);
   g_test_add_func ("/session/edges", test_edges);
   g_test_add_func ("/session/wide-window", test_wide_window);
   g_test_add_func ("/session/stretches", test_stretches);

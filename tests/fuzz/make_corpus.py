@@ -130,8 +130,14 @@ class Corpus:
     def fields(self):
         """Each field of an operation of each kind: absent, of another type, out of range."""
         integers = ("channels", "kernel", "stride", "bits", "shift", "zero", "max", "groups", "limit", "unshuffle")
-        for path in ("frame.x", "frame.down2", "frame.block", "align.sampled3", "align.offup2", "fuse.att0", "fuse.out"):
-            for field, good in Model().op(path).items():
+        plain = ("frame.x", "frame.down2", "frame.block", "align.sampled3", "align.offup2", "fuse.att0", "fuse.out")
+        published = ("frame.down2", "align.sampled3", "fuse.average", "fuse.modulated", "fuse.shuffled", "fuse.out")
+        paths = [(path, {}) for path in plain] + [(path, dict(published=True)) for path in published]
+        for path, options in paths:
+            prefix = f"{'published-' if options else ''}{path}"
+            for field, good in Model(**options).op(path).items():
+                if options and field in ("op", "out", "in") and path in plain:
+                    continue
                 bad = {"missing": MISSING, "null": None, "object": {}}
                 if isinstance(good, str):
                     bad.update(number=1, empty="", unknown="@\n\x1b[31m", long="x" * 100000 + "!")
@@ -144,17 +150,19 @@ class Corpus:
                     bad.update(short=[1], long=[1, 2, 3], negative=[-1, 1], large=[1, 32768], string=["1", 1])
                 else:
                     bad.update(empty=[], number=[1], unknown=["nothing"], many=good * 17, nested=[good])
+                if field in ("border", "base"):
+                    del bad["missing"]  # which is the edge, and bicubic
                 for what, value in bad.items():
-                    model = Model()
+                    model = Model(**options)
                     op = model.op(path)
                     index = model.graph[path.split(".")[0]].index(op)
                     model.set(op, field, value)
                     where = f"{path.split('.')[0]}[{index}]" if field == "out" else path
-                    self.write(f"{path}-{field}-{what}", model.pack(), f"{where}: {field}")
+                    self.write(f"{prefix}-{field}-{what}", model.pack(), f"{where}: {field}")
 
     def wiring(self):
-        def case(name, expected, change):
-            model = Model()
+        def case(name, expected, change, **options):
+            model = Model(**options)
             change(model)
             self.write(name, model.pack(), expected)
 
@@ -193,11 +201,35 @@ class Corpus:
         add = {"op": "add", "out": "sum", "in": ["offset3", "offset3"], "mult": [1, 1], "zero": 0, "max": 255}
         insert("add-wide", "align.sum: in[0] is wide", "align", 2, **add)
         up2 = {"op": "up2", "out": "up", "in": ["x"]}
-        insert("up2-above-input", "frame.up: is at level -1", "frame", 1, **up2)
+        def rise(model):
+            for i in range(3):
+                op = {"op": "up2", "out": f"up{i}", "in": [f"up{i - 1}" if i else "x"]}
+                model.graph["frame"].insert(1 + i, op)
+
+        case("up2-above-output", "frame.up1: is at level -2, must be -1 to 15", rise)
         again = {"op": "input", "out": "x2", "in": ["luma"], "unshuffle": 1}
         insert("input-twice", 'frame.x2: op is "input"', "frame", 1, **again)
         early = {"op": "head", "out": "early", "in": ["residual"]}
         insert("head-not-last", 'fuse.early: op is "head": the last of fuse', "fuse", 7, **early)
+        def published(name, expected, change):
+            case(name, expected, change, published=True)
+
+        def rewire(path, i, name):
+            return lambda m: m.op(path)["in"].__setitem__(i, name)
+
+        published("pool-wide", "fuse.pooled: in[0] is wide", lambda m: m.graph["fuse"].insert(
+            -1, {"op": "pool", "out": "pooled", "in": ["residual"], "of": "max"}))
+        published("shuffle-channels", "fuse.shuffled: in[0] has 5 channels, must be a multiple of 4",
+                  rewire("fuse.shuffled", 0, "embref"))
+        published("shuffle-narrow", "fuse.shuffled: in[0] is wide", lambda m: m.op("fuse.wide").update(wide=True))
+        published("modulate-channels", "fuse.modulated: in[2] has 5 channels", rewire("fuse.modulated", 2, "embref"))
+        published("modulate-level", "fuse.modulated: in[1] is at level 1", rewire("fuse.modulated", 1, "coarse"))
+        published("head-planes", "fuse.out: in[0] has 3 channels, must have 1",
+                  lambda m: m.op("frame.x").update({"in": ["luma"]}))
+        published("centre-not-aligned", 'fuse.att2: in[0]: no tensor "nbr2.emb"',
+                  lambda m: m.graph.update(align_centre=False))
+        published("centre-number", "dssr.graph: align_centre is not", lambda m: m.graph.update(align_centre=1))
+        published("head-coarse", "fuse.out: in[0] is at level 2, must be at most 0", rewire("fuse.out", 0, "nbr0.offset3"))
         case("input-missing", 'op is "conv": the first of frame', lambda m: m.graph["frame"].pop(0))
         case("head-missing", 'op is "conv": the last of fuse', lambda m: m.graph["fuse"].pop())
         case("name-twice", "frame[2]: out is", lambda m: m.op("frame.blocka").update(out="head"))
@@ -351,6 +383,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     corpus = Corpus(folder)
     corpus.write("good", Model().pack())
+    corpus.write("good-published", Model(published=True).pack())
     corpus.write("good-sparse", Model(sparse=True, bits=6, scale=4, window=5).pack())
     for part in (corpus.files, corpus.metadata, corpus.fields, corpus.wiring, corpus.arrays, corpus.contents):
         part()
