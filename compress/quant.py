@@ -107,15 +107,20 @@ class Observer(Net):
         values = super().run(stage, given)
         for op in getattr(self.graph, stage):
             flat = values[op.out].flatten()
-            some = flat[:: -(-flat.numel() // OBSERVED)]
+            some = flat[:: self.step(flat.numel())]
             self.values.setdefault(op.out, []).append(torch.cat((some, flat.min()[None], flat.max()[None])))
         return values
+
+    @staticmethod
+    def step(count):
+        """From one that is observed to the next: odd, or it may be the same columns of each row."""
+        return -(-count // OBSERVED) | 1
 
     def op_conv(self, op, inputs):
         x = self.padded(op, torch.cat(inputs, 1))
         columns = F.unfold(x, op.kernel, stride=op.stride)
         columns = columns.transpose(0, 1).flatten(1)
-        columns = columns[:, :: -(-columns.shape[1] // OBSERVED)].contiguous()
+        columns = columns[:, :: self.step(columns.shape[1])].contiguous()
         self.moments[op.out] = self.moments.get(op.out, 0) + columns @ columns.T
         return super().op_conv(op, inputs)
 
