@@ -7,30 +7,13 @@
  * row and end behind it.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/x86/conv_choice.h"
 #include "kernels/x86/conv_generic.h"
 #include "kernels/x86/conv_requantise.h"
-#if DSSR_REGISTERS == 32
-#include "kernels/x86/conv_dense.h"
-#include "kernels/x86/conv_masks.h"
-#define DENSE_METHOD dense_method
-#define SPARSE_METHOD masks_method
-#elif defined DSSR_HAVE_DOT
-#include "kernels/x86/conv_copies.h"
-#include "kernels/x86/conv_dense.h"
-#define DENSE_METHOD dense_method
-#define SPARSE_METHOD copies_method
-#else
-#include "kernels/x86/conv_lists.h"
-#define DENSE_METHOD quad_method
-#define SPARSE_METHOD single_method
-#endif
-
-/* Layers with fewer weights than this are faster in the sparse way. */
-enum { SPARSE_PERCENT = 80 };
 
 typedef struct {
-  alignas (DSSR_ALIGNMENT) bool sparse; /* the weights' method */
-  bool exact;                           /* nothing saturates before the end */
+  alignas (DSSR_ALIGNMENT) const Method *method; /* of the weights */
+  bool exact;          /* nothing saturates before the end */
   Channels channels[]; /* of each output quad; then the weights */
 } Packed;
 
@@ -41,29 +24,10 @@ head_size (const DssrConv *conv)
   return (size + DSSR_ALIGNMENT - 1) & -DSSR_ALIGNMENT;
 }
 
-/* Whether so many weights are zero that it pays to leave them out. */
-static bool
-is_sparse (const DssrConv *conv)
-{
-  const size_t n = (size_t)4 * conv->out_quads * conv->in_quads * conv->kernel
-                   * conv->kernel;
-  size_t present = 0;
-
-  for (size_t i = 0; i < n; i++)
-    present += !is_zero (conv->weight + 4 * i);
-  return conv->stride == 1 && 100 * present < SPARSE_PERCENT * n;
-}
-
-static const Method *
-method (bool sparse)
-{
-  return sparse ? &SPARSE_METHOD : &DENSE_METHOD;
-}
-
 size_t
 DSSR_KERNEL (conv_packed_size) (const DssrConv *conv)
 {
-  return head_size (conv) + method (is_sparse (conv))->size (conv);
+  return head_size (conv) + choose_method (conv)->size (conv);
 }
 
 /* Whether 16 bits hold all that an output channel can come to before it is
@@ -111,10 +75,10 @@ DSSR_KERNEL (conv_pack) (const DssrConv *conv, void *packed)
 {
   Packed *p = packed;
 
-  p->sparse = is_sparse (conv);
+  p->method = choose_method (conv);
   p->exact = is_exact (conv);
   pack_channels (conv, p->channels);
-  method (p->sparse)->pack (conv, (char *)packed + head_size (conv));
+  p->method->pack (conv, (char *)packed + head_size (conv));
 }
 
 static void
@@ -139,7 +103,7 @@ DSSR_KERNEL (conv) (const DssrTensor *out, const DssrTensor *in, int n_in,
 {
   const Packed *packed = conv->packed;
 
-  run (out, in, conv, y0, y1, method (packed->sparse)->run);
+  run (out, in, conv, y0, y1, packed->method->run);
 }
 
 #ifdef DSSR_HAVE_DOT
@@ -149,6 +113,7 @@ DSSR_KERNEL (conv_generic) (const DssrTensor *out, const DssrTensor *in,
 {
   const Packed *packed = conv->packed;
 
-  run (out, in, conv, y0, y1, packed->sparse ? SPARSE_METHOD.run : generic_run);
+  run (out, in, conv, y0, y1,
+      packed->method == &dense_method ? generic_run : packed->method->run);
 }
 #endif

@@ -1,4 +1,4 @@
-/* Convolution with many quads of weights missing, by AVX-VNNI.
+/* Convolution with many quads of weights missing, a channel at a time.
  *
  * One channel at a time uses a vector of pixels, which is therefore loaded for
  * each dot product, and twice where it lies across cache lines, as those of
@@ -15,8 +15,9 @@
 #include "kernels/x86/conv_tile.h"
 
 enum {
-  COPIES_OUT_QUADS = 4, /* output quads that share the copies of a part */
-  COPIES_QUADS = 16,    /* input quads that are copied at once */
+  COPIES_OUT_QUADS = 16, /* output quads that share the copies of a part */
+  COPIES_MOST = 24, /* of a row, one for each tap_x of an input quad: three rows
+                       of them stay in the first cache */
   COPIES_ROWS = 4,  /* of the kernel's, rounded up to a power of two: row y of
                        the input, and of its margins, is where y modulo it is */
   COPIES_ROW = 256, /* vectors of a row: [quad][tap_x][vector]; likewise */
@@ -26,30 +27,31 @@ enum {
 typedef struct {
   uint32_t pixels; /* bytes from the copies of the first row to the tap's */
   int8_t weight[4];
-} Entry;
+} CopyEntry;
 
 /* Where the entries of a channel and a part of the input are. */
 typedef struct {
   uint32_t offset, n;
-} List;
+} CopyList;
 
 /* What is the same for all channels of a tile. */
 typedef struct {
   Vector pixels[COPIES_ROWS * COPIES_ROW];
-  size_t first_row;                  /* bytes to it */
-  const uint8_t *rows[COPIES_QUADS]; /* that are being copied */
+  size_t first_row;                 /* bytes to it */
+  const uint8_t *rows[COPIES_MOST]; /* that are being copied */
 } Copies;
 
 /* Adds the products of the lists, each n_parts after the one before, to the
  * sums of as many channels, or to `first` if it is not NULL. */
 DSSR_INLINE void
 add_lists (Sums sums, const Copies *copies, const void *weights,
-    const List *list, int n_parts, int channels, const Channels *first,
+    const CopyList *list, int n_parts, int channels, const Channels *first,
     int vectors)
 {
   for (int o = 0; o < channels; o++, list += n_parts) {
-    const Entry *entry = (const Entry *)((const char *)weights + list->offset);
-    const Entry *end = entry + list->n;
+    const CopyEntry *entry =
+        (const CopyEntry *)((const char *)weights + list->offset);
+    const CopyEntry *end = entry + list->n;
     Vector s[TILE_VECTORS];
 
     DSSR_UNROLL
@@ -89,14 +91,14 @@ copy_rows (Vector *dst, const uint8_t *const *rows, int n, int kernel, int step,
 
 typedef struct {
   void (*add) (Sums sums, const Copies *copies, const void *weights,
-      const List *list, int n_parts, int channels, const Channels *first);
+      const CopyList *list, int n_parts, int channels, const Channels *first);
   void (*copy) (
       Vector *dst, const uint8_t *const *rows, int n, int kernel, int step);
 } CopiesKernels;
 
 #define COPIES(vectors)                                                        \
   static void add_##vectors (Sums sums, const Copies *copies,                  \
-      const void *weights, const List *list, int n_parts, int channels,        \
+      const void *weights, const CopyList *list, int n_parts, int channels,    \
       const Channels *first)                                                   \
   {                                                                            \
     add_lists (                                                                \
@@ -136,25 +138,32 @@ static const CopiesKernels copies_kernels[TILE_VECTORS] = {
     {add_12, copy_12},
 };
 
+/* Input quads that are copied at once. */
+static int
+part_quads (const DssrConv *conv)
+{
+  return min_int (COPIES_MOST / conv->kernel, conv->in_quads);
+}
+
 /* Parts of the input that are summed over one after the other. */
 static int
 copies_parts (const DssrConv *conv)
 {
-  return (conv->in_quads + COPIES_QUADS - 1) / COPIES_QUADS;
+  return (conv->in_quads + part_quads (conv) - 1) / part_quads (conv);
 }
 
 /* Vectors of the widest tile whose copies there is room for. */
 static int
 copies_vectors (const DssrConv *conv)
 {
-  const int quads = min_int (conv->in_quads, COPIES_QUADS);
-  return min_int (TILE_VECTORS, COPIES_ROW / (conv->kernel * quads));
+  return min_int (
+      TILE_VECTORS, COPIES_ROW / (conv->kernel * part_quads (conv)));
 }
 
 static size_t
 copies_lists_size (const DssrConv *conv)
 {
-  return (size_t)4 * conv->out_quads * copies_parts (conv) * sizeof (List);
+  return (size_t)4 * conv->out_quads * copies_parts (conv) * sizeof (CopyList);
 }
 
 static size_t
@@ -166,15 +175,16 @@ copies_size (const DssrConv *conv)
 
   for (size_t i = 0; i < n; i++)
     present += !is_zero (conv->weight + 4 * i);
-  return copies_lists_size (conv) + present * sizeof (Entry);
+  return copies_lists_size (conv) + present * sizeof (CopyEntry);
 }
 
 /* The entries of a channel and a part; returns their number. */
 static int
-pack_entries (const DssrConv *conv, Entry *entries, int channel, int part)
+pack_copy_entries (
+    const DssrConv *conv, CopyEntry *entries, int channel, int part)
 {
-  const int kernel = conv->kernel, first = part * COPIES_QUADS;
-  const int end = min_int (first + COPIES_QUADS, conv->in_quads);
+  const int kernel = conv->kernel, first = part * part_quads (conv);
+  const int end = min_int (first + part_quads (conv), conv->in_quads);
   int n = 0;
 
   for (int i = first; i < end; i++) {
@@ -195,14 +205,14 @@ pack_entries (const DssrConv *conv, Entry *entries, int channel, int part)
 static void
 copies_pack (const DssrConv *conv, void *weights)
 {
-  List *list = weights;
+  CopyList *list = weights;
   size_t offset = copies_lists_size (conv);
 
   for (int o = 0; o < 4 * conv->out_quads; o++) {
     for (int part = 0; part < copies_parts (conv); part++, list++) {
-      Entry *entries = (Entry *)((char *)weights + offset);
-      *list = (List){offset, pack_entries (conv, entries, o, part)};
-      offset += list->n * sizeof (Entry);
+      CopyEntry *entries = (CopyEntry *)((char *)weights + offset);
+      *list = (CopyList){offset, pack_copy_entries (conv, entries, o, part)};
+      offset += list->n * sizeof (CopyEntry);
     }
   }
 }
@@ -212,8 +222,8 @@ static void
 copy_row (Copies *copies, const DssrTensor *in, const DssrConv *conv, int part,
     int x, int vectors, int y)
 {
-  const int n = min_int (COPIES_QUADS, conv->in_quads - part * COPIES_QUADS);
-  int quad = part * COPIES_QUADS;
+  int quad = part * part_quads (conv);
+  const int n = min_int (part_quads (conv), conv->in_quads - quad);
 
   for (int i = 0; i < n; i++, quad++) {
     while (quad >= in->quads)
@@ -240,7 +250,7 @@ copies_tile (const DssrTensor *out, const DssrTensor *in, const DssrConv *conv,
       (first & (COPIES_ROWS - 1)) * COPIES_ROW * sizeof (Vector);
   for (int q = 0; q < conv->out_quads; q += COPIES_OUT_QUADS) {
     const int quads = min_int (COPIES_OUT_QUADS, conv->out_quads - q);
-    const List *list = (const List *)job->weights + 4 * q * n_parts;
+    const CopyList *list = (const CopyList *)job->weights + 4 * q * n_parts;
     for (int part = 0; part < n_parts; part++, list++) {
       *next = n_parts > 1 ? first : max_int (*next, first);
       for (; *next < first + conv->kernel; ++*next)

@@ -14,14 +14,14 @@ typedef struct {
   uint16_t row;
   int8_t x;     /* bytes from the tile's pixels to the tap's */
   uint8_t mask; /* of the channels */
-} Entry;
+} MaskEntry;
 
 /* Where the entries of a tile's channels and a window are; after them come the
  * weights of each one's mask. */
 typedef struct {
   size_t offset;
   int n;
-} List;
+} MaskList;
 
 /* Multiplies the channels of a mask; returns where their weights end. */
 DSSR_INLINE const int8_t *
@@ -88,10 +88,10 @@ multiply_mask (Vector s[MASK_CHANNELS][MASK_VECTORS], const uint8_t *p,
 /* Adds the window's products to the sums, or to `first` if it is not NULL. The
  * processor learns the sequence of masks, which is the same for every tile. */
 DSSR_INLINE void
-add_masks (Sums sums, const Window *window, const Entry *entry, int n,
+add_masks (Sums sums, const Window *window, const MaskEntry *entry, int n,
     const Channels *first, int quads, int vectors)
 {
-  const Entry *end = entry + n;
+  const MaskEntry *end = entry + n;
   const int8_t *weights = (const int8_t *)end;
   Vector s[MASK_CHANNELS][MASK_VECTORS];
 
@@ -117,12 +117,12 @@ add_masks (Sums sums, const Window *window, const Entry *entry, int n,
     sums[o][v] = s[o][v];
 }
 
-typedef void (*MaskKernel) (Sums sums, const Window *window, const Entry *entry,
-    int n, const Channels *first, int quads);
+typedef void (*MaskKernel) (Sums sums, const Window *window,
+    const MaskEntry *entry, int n, const Channels *first, int quads);
 
 #define MASK_KERNEL(vectors)                                                   \
   static void masks_##vectors (Sums sums, const Window *window,                \
-      const Entry *entry, int n, const Channels *first, int quads)             \
+      const MaskEntry *entry, int n, const Channels *first, int quads)         \
   {                                                                            \
     add_masks (sums, window, entry, n, first, quads, vectors);                 \
   }
@@ -143,7 +143,8 @@ n_windows (const DssrConv *conv)
 static size_t
 mask_lists_size (const DssrConv *conv)
 {
-  return (size_t)(conv->out_quads + 1) / 2 * n_windows (conv) * sizeof (List);
+  return (size_t)(conv->out_quads + 1) / 2 * n_windows (conv)
+         * sizeof (MaskList);
 }
 
 /* The channels from 4 * out_quad on that have weights for a tap. */
@@ -161,8 +162,8 @@ channel_mask (const DssrConv *conv, int out_quad, int in_quad, int tap)
 
 /* The entries of eight channels and a window; returns their number. */
 static int
-pack_entries (
-    const DssrConv *conv, Entry *entries, int out_quad, int first, int last)
+pack_mask_entries (
+    const DssrConv *conv, MaskEntry *entries, int out_quad, int first, int last)
 {
   const int kernel = conv->kernel;
   int n = 0;
@@ -171,7 +172,7 @@ pack_entries (
     for (int tap = 0; tap < kernel * kernel; tap++) {
       const int mask = channel_mask (conv, out_quad, i, tap);
       if (mask)
-        entries[n++] = (Entry){(i - first) * kernel + tap / kernel,
+        entries[n++] = (MaskEntry){(i - first) * kernel + tap / kernel,
             4 * (tap % kernel - kernel / 2), mask};
     }
   }
@@ -179,12 +180,12 @@ pack_entries (
 }
 
 static int8_t *
-pack_weights (const DssrConv *conv, int8_t *dst, const Entry *entry, int n,
+pack_weights (const DssrConv *conv, int8_t *dst, const MaskEntry *entry, int n,
     int out_quad, int first)
 {
   const int kernel = conv->kernel;
 
-  for (const Entry *end = entry + n; entry < end; entry++) {
+  for (const MaskEntry *end = entry + n; entry < end; entry++) {
     const int i = first + entry->row / kernel;
     const int tap = entry->row % kernel * kernel + entry->x / 4 + kernel / 2;
     for (int o = 0; o < MASK_CHANNELS; o++) {
@@ -206,7 +207,7 @@ masks_size (const DssrConv *conv)
     for (int i = 0; i < conv->in_quads; i++) {
       for (int tap = 0; tap < conv->kernel * conv->kernel; tap++) {
         const int mask = channel_mask (conv, q, i, tap);
-        size += mask ? sizeof (Entry) + 4 * __builtin_popcount (mask) : 0;
+        size += mask ? sizeof (MaskEntry) + 4 * __builtin_popcount (mask) : 0;
       }
     }
   }
@@ -216,15 +217,15 @@ masks_size (const DssrConv *conv)
 static void
 masks_pack (const DssrConv *conv, void *weights)
 {
-  List *list = weights;
+  MaskList *list = weights;
   int8_t *dst = (int8_t *)weights + mask_lists_size (conv);
 
   for (int q = 0; q < conv->out_quads; q += 2) {
     for (int i = 0; i < conv->in_quads; i += window_quads (conv), list++) {
-      Entry *entries = (Entry *)dst;
+      MaskEntry *entries = (MaskEntry *)dst;
       const int end = min_int (i + window_quads (conv), conv->in_quads);
-      const int n = pack_entries (conv, entries, q, i, end);
-      *list = (List){dst - (int8_t *)weights, n};
+      const int n = pack_mask_entries (conv, entries, q, i, end);
+      *list = (MaskList){dst - (int8_t *)weights, n};
       dst = pack_weights (conv, (int8_t *)(entries + n), entries, n, q, i);
     }
   }
@@ -235,9 +236,11 @@ masks_sum (Sums sums, const Window *window, const void *weights,
     const DssrConv *conv, int out_quad, int quads, int in_quad,
     const Channels *first, int vectors)
 {
-  const List *list = (const List *)weights + out_quad / 2 * n_windows (conv)
-                     + in_quad / window_quads (conv);
-  const Entry *entries = (const Entry *)((const char *)weights + list->offset);
+  const MaskList *list = (const MaskList *)weights
+                         + out_quad / 2 * n_windows (conv)
+                         + in_quad / window_quads (conv);
+  const MaskEntry *entries =
+      (const MaskEntry *)((const char *)weights + list->offset);
 
   mask_kernels[vectors - 1](sums, window, entries, list->n, first, quads);
 }
