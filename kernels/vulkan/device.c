@@ -266,17 +266,23 @@ dssr_vulkan_open (const DssrVulkanConfig *config, DssrVulkanMessage *message)
 bool
 dssr_vulkan_is_idle (DssrVulkan *vulkan)
 {
-  if (vulkan->hung) {
-    const VkSemaphoreWaitInfo info = {
-        .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
-        .semaphoreCount = 1,
-        .pSemaphores = &vulkan->timeline,
-        .pValues = &vulkan->submitted,
-    };
-    return vkWaitSemaphores (vulkan->device, &info, PATIENCE_NS) != VK_TIMEOUT;
+  const VkSemaphoreWaitInfo info = {
+      .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+      .semaphoreCount = 1,
+      .pSemaphores = &vulkan->timeline,
+      .pValues = &vulkan->submitted,
+  };
+
+  if (vulkan->abandoned)
+    return false;
+  if (!vulkan->hung) {
+    vkDeviceWaitIdle (vulkan->device);
+    return true;
   }
-  vkDeviceWaitIdle (vulkan->device);
-  return true;
+  vulkan->abandoned =
+      vkWaitSemaphores (vulkan->device, &info, PATIENCE_NS) == VK_TIMEOUT;
+  vulkan->hung = vulkan->abandoned;
+  return !vulkan->abandoned;
 }
 
 void

@@ -62,7 +62,8 @@ struct DssrVulkan {
 
   VkSemaphore timeline;
   uint64_t submitted; /* the timeline's value when all is done */
-  bool hung;          /* what was submitted did not end in time */
+  bool hung;          /* what was submitted did not end in time, */
+  bool abandoned;     /* nor in the time that there was after that */
 
   DssrFault fault;
   uint64_t fault_at; /* submission */

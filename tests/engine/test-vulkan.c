@@ -219,6 +219,7 @@ test_auto (void)
     g_autoptr (GPtrArray) made = stream_run (&stream, NUMBERS (0));
     if (strstr (devices[0], ": CPU,") && !devices[1])
       g_assert_null (strstr (stats.backend, "vulkan"));
+    g_assert_cmpuint (made->len, ==, 1);
     g_assert_null (stats.fallback);
   }
 }
