@@ -64,6 +64,40 @@ dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
   return TRUE;
 }
 
+static void
+put_planes (DssrGpuNetwork *network, const DssrJob *job)
+{
+  for (int i = 0; i < job->n_new_frames; i++) {
+    DssrVulkanPlane luma =
+        dssr_gpu_network_luma (network, job->new_frames[i].slot);
+    dssr_vulkan_put_plane (
+        network->memory, &luma, &job->new_frames[i].planes[0]);
+  }
+  for (int i = 0; i < job->n_planes; i++)
+    dssr_vulkan_put_plane (network->memory,
+        &network->in[dssr_gpu_plane (job, i)], &job->planes[i].in);
+}
+
+static void
+get_planes (const DssrGpuNetwork *network, const DssrJob *job)
+{
+  DssrSamples out[3];
+  int n = 0;
+  if (job->enlarge)
+    out[n++] = job->out[0];
+  for (int i = 0; i < job->n_planes; i++)
+    out[n++] = job->planes[i].out;
+
+  dssr_vulkan_get_plane (
+      network->memory, &network->out[0], &out[0], 0, out[0].height);
+  if (n < 3
+      || dssr_vulkan_get_pair (network->memory, &network->out[1], &out[1]))
+    return;
+  for (int i = 1; i < n; i++)
+    dssr_vulkan_get_plane (
+        network->memory, &network->out[i], &out[i], 0, out[i].height);
+}
+
 gboolean
 dssr_gpu_run (
     DssrGpu *gpu, const DssrJob *job, guint64 *time_ns, GError **error)
@@ -75,30 +109,14 @@ dssr_gpu_run (
   if (!commands)
     return fail (&message, error);
 
-  for (int i = 0; i < job->n_new_frames; i++) {
-    DssrVulkanPlane luma =
-        dssr_gpu_network_luma (network, job->new_frames[i].slot);
-    dssr_vulkan_put_plane (
-        network->memory, &luma, &job->new_frames[i].planes[0]);
-  }
-  for (int i = 0; i < job->n_planes; i++)
-    dssr_vulkan_put_plane (network->memory,
-        &network->in[dssr_gpu_plane (job, i)], &job->planes[i].in);
-
+  put_planes (network, job);
   if (!dssr_vulkan_submit (commands, &message))
     return fail (&message, error);
   gint64 start = g_get_monotonic_time ();
   if (!dssr_vulkan_wait (gpu->vulkan, &message))
     return fail (&message, error);
   time_ns[DSSR_TIME_WAIT] += (guint64)(g_get_monotonic_time () - start) * 1000;
-
-  if (job->enlarge)
-    dssr_vulkan_get_plane (
-        network->memory, &network->out[0], &job->out[0], 0, job->out[0].height);
-  for (int i = 0; i < job->n_planes; i++)
-    dssr_vulkan_get_plane (network->memory,
-        &network->out[dssr_gpu_plane (job, i)], &job->planes[i].out, 0,
-        job->planes[i].out.height);
+  get_planes (network, job);
   return TRUE;
 }
 

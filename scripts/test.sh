@@ -38,9 +38,9 @@ meson compile -C build
 meson compile -C build-asan
 
 check build
-# Left out: Python, which is not built with sanitizers; the fuzzer, which brings its own; style.
+# Left out: Python, which is not built with sanitizers; the fuzzer, which brings its own; style; Vulkan's validation.
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-check build-asan --no-suite python --no-suite fuzz --no-suite style
+check build-asan --no-suite python --no-suite fuzz --no-suite style --no-suite validation
 
 # Builds what these need, which is little.
 check build-tsan --suite threads

@@ -71,7 +71,7 @@ assert_same (GPtrArray *a, GPtrArray *b)
 static void
 test_formats (void)
 {
-  const gchar *const formats[] = {"NV12", "I420", "P010_10LE"};
+  const gchar *const formats[] = {"NV12", "NV21", "I420", "P010_10LE"};
 
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++) {
     g_autoptr (GString) warnings = g_string_new (NULL);
