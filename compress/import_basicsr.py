@@ -63,7 +63,7 @@ class Shape:
 
     def __init__(self, state):
         if any(name.startswith("predeblur.") for name in state):
-            raise ImportError_("the network has a predeblur module (predeblur.*, also with hr_in), which is not supported")
+            raise ImportError_("it has a predeblur module (predeblur.*, also with hr_in), which is not supported")
         self.channels = self._dim(state, "conv_first.weight", 0)
         self.extract_blocks = self._count(state, "feature_extraction")
         self.fuse_blocks = self._count(state, "reconstruction")
@@ -101,7 +101,8 @@ def check_names(state, expected):
         if name in state and tuple(state[name].shape) != shape
     ]
     if wrong:
-        raise ImportError_("tensors do not fit an EDVR: " + "; ".join(wrong[:20]) + ("; ..." if len(wrong) > 20 else ""))
+        more = "; ..." if len(wrong) > 20 else ""
+        raise ImportError_("tensors do not fit an EDVR: " + "; ".join(wrong[:20]) + more)
 
 
 # ---- The graph ----
@@ -245,7 +246,7 @@ class Builder:
 
 
 def reorder_offsets(tensor, groups):
-    """Rows of BasicSR's conv_offset, (group, tap, dy or dx) and then (group, tap), as dy, dx, modulation of (tap, group)."""
+    """Rows of BasicSR's conv_offset, (group, tap, dy or dx) and (group, tap), as dy, dx, modulation of (tap, group)."""
     moves, logits = tensor.split((18 * groups, 9 * groups))
     moves = moves.view(groups, 9, 2, *tensor.shape[1:]).permute(2, 1, 0, *range(3, 2 + tensor.dim())).flatten(0, 2)
     logits = logits.view(groups, 9, *tensor.shape[1:]).transpose(0, 1).flatten(0, 1)
@@ -307,7 +308,7 @@ def read_footage(files, window, count, side=SIDE):
 
 
 def set_limits(net, windows):
-    """Clamps offsets a little above the greatest that are seen, so that a frame waits for no more rows than it has to."""
+    """Clamps offsets a little above the greatest that are seen, so that a row waits for no more rows than it has to."""
     reach = {}
 
     def observe(stage, given, run=net.run):
@@ -358,7 +359,7 @@ def choose_bits(net, ratio):
 
 
 def overhead(net):
-    """Bytes of a file beside its weights: biases and multipliers, tables, the description of the graph and the arrays."""
+    """Bytes of a file beside its weights: biases and multipliers, tables, the description of graph and arrays."""
     channels = sum(-(-op.channels // 4) * 4 for op in net.graph.operations() if op.op == "conv")
     operations = sum(1 for _ in net.graph.operations())
     return 8 * channels + 600 * operations
@@ -385,6 +386,8 @@ def main():
     parser.add_argument("--video", type=Path, nargs="+", help="footage that ranges are calibrated on")
     parser.add_argument("--ratio", type=float, default=5.6, help="how many times smaller than 32 bits a parameter")
     parser.add_argument("--scene", choices=("landscape", "portrait"), default="landscape")
+    parser.add_argument("--side", type=int, default=SIDE, help="sides of the pictures for calibration")
+    parser.add_argument("--windows", type=int, default=CALIBRATION_WINDOWS, help="how many of those")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -392,9 +395,9 @@ def main():
         state = read_checkpoint(args.checkpoint)
         window = Shape(state).window
         if args.video:
-            windows = read_footage(args.video, window, CALIBRATION_WINDOWS)
+            windows = read_footage(args.video, window, args.windows, args.side)
         else:
-            windows = generated_footage(window, CALIBRATION_WINDOWS)
+            windows = generated_footage(window, args.windows, args.side)
         net = quantise(state, windows, args.ratio)
     except (ImportError_, OSError, av.error.FFmpegError) as error:
         sys.exit(f"{args.checkpoint}: {error}")
@@ -409,8 +412,10 @@ def main():
     parameters = sum(p.numel() for p in net.parameters())
     print(f"{args.checkpoint}: {before} bytes, {parameters} parameters ({4 * parameters} bytes in 32 bits)")
     print(f"{args.out}: {after} bytes, {4 * parameters / after:.2f} times smaller than the parameters in 32 bits")
-    counts = {b: sum(net.convs[op.out].weight.numel() for op in net.graph.operations() if op.op == "conv" and op.bits == b)
-              for b in (8, 6, 4)}  # fmt: skip
+    counts = dict.fromkeys((8, 6, 4), 0)
+    for op in net.graph.operations():
+        if op.op == "conv":
+            counts[op.bits] += net.convs[op.out].weight.numel()
     print("weights: " + ", ".join(f"{n} of {b} bits" for b, n in counts.items()))
     print(f"{net.graph.macs():.0f} MACs per output pixel")
 

@@ -65,3 +65,82 @@ def test_engine_equals_simulation(kind, tmp_path):
     for backend in ("scalar", "cpu"):
         result = enlarge(pictures, 4, model=tmp_path / "net.safetensors", lookahead=frames // 2, backend=backend)
         np.testing.assert_array_equal(result, np.stack(expected))
+
+
+@pytest.mark.parametrize("kind", ["tsa", "eight groups"])
+def test_close_to_network(kind):
+    network = make(**KINDS[kind])
+    frames = KINDS[kind].get("frames", 5)
+    net = quantise(network.state_dict(), generated_footage(frames, 2, 24), 4.2)
+    (window,) = generated_footage(frames, 1, 24, seed=7)
+    with torch.no_grad():
+        expected = (network(window).clamp(0, 1) * 255).numpy()
+        result = net.picture(*bytes_of([window])).numpy()
+        base = (net.base(window) * 255).numpy()
+    assert psnr(result, expected) > 38
+    assert psnr(result, expected) > psnr(base, expected) + 15
+
+
+def test_checkpoint_layouts(tmp_path):
+    state = make(**SMALL).state_dict()
+    layouts = [state, {"params": state}, {"params": {}, "params_ema": state}]
+    layouts.append({"params": {f"module.{k}": v for k, v in state.items()}})
+    for i, layout in enumerate(layouts):
+        torch.save(layout, tmp_path / f"{i}.pth")
+        read = read_checkpoint(tmp_path / f"{i}.pth")
+        assert read.keys() == state.keys()
+        assert all(torch.equal(read[name], state[name]) for name in state)
+
+
+class Harm:
+    def __reduce__(self):
+        return print, ("run",)
+
+
+def test_checkpoint_runs_no_code(tmp_path, capsys):
+    torch.save({"params": Harm()}, tmp_path / "bad.pth")
+    with pytest.raises(ImportError_, match="cannot be read as tensors"):
+        read_checkpoint(tmp_path / "bad.pth")
+    assert capsys.readouterr().out == ""
+
+
+def without(state, name):
+    return {k: v for k, v in state.items() if k != name}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda s: without(s, "conv_hr.bias"), "conv_hr.bias is missing"),
+        (lambda s: without(s, "conv_first.weight"), "conv_first.weight is missing"),
+        (lambda s: without(s, "reconstruction.0.conv1.weight"), "reconstruction.0.conv1.weight is missing"),
+        (lambda s: s | {"extra.weight": torch.zeros(1)}, "extra.weight is unknown"),
+        (lambda s: s | {"upconv1.weight": torch.zeros(4, 16, 3, 3)}, r"upconv1.weight has shape \(4, 16, 3, 3\), must"),
+        (lambda s: s | {"predeblur.conv_first.weight": torch.zeros(1)}, "predeblur"),
+        (lambda s: s | {"fusion.feat_fusion.weight": torch.zeros(16, 64, 1, 1)}, "fuses 4 frames"),
+        (
+            lambda s: s | {"pcd_align.cas_dcnpack.conv_offset.weight": torch.zeros(27 * 8, 16, 3, 3)},
+            "16 channels in 8 deformable groups",
+        ),
+    ],
+)
+def test_what_is_refused(change, message):
+    with pytest.raises(ImportError_, match=message):
+        build(change(make(**SMALL).state_dict()))
+
+
+def test_command(tmp_path):
+    torch.save(make(**dict(SMALL, frames=3, extract=1, reconstruct=1)).state_dict(), tmp_path / "a.pth")
+
+    def run(*args):
+        command = [sys.executable, "-m", "compress.import_basicsr", "--out", tmp_path / "a.safetensors", *args]
+        return subprocess.run([str(c) for c in command], capture_output=True, text=True)
+
+    done = run(tmp_path / "a.pth", "--ratio", "2", "--side", "16", "--windows", "1")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"a\.safetensors: \d+ bytes, [\d.]+ times smaller", done.stdout)
+    result = enlarge(np.zeros((3, 8, 8, 3), np.uint8), 4, model=tmp_path / "a.safetensors")
+    assert result.shape == (3, 32, 32, 3)
+    (tmp_path / "b.pth").write_text("no checkpoint")
+    failed = run(tmp_path / "b.pth")
+    assert failed.returncode == 1 and "b.pth" in failed.stderr and "Traceback" not in failed.stderr
