@@ -26,7 +26,7 @@ from tqdm import tqdm
 from .data import Batches
 from .graph import STAGES
 from .net import Net
-from .quant import WEIGHT_MAX, QuantNet, grid, per_channel
+from .quant import QuantNet, grid, per_channel
 from .train import load, save
 
 TOPS = {8: 255, 4: 15}  # greatest value of an activation of so many bits

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
-from .graph import STAGES, Graph, Op
+from .graph import Graph, Op
 from .quant import WEIGHT_MAX, QuantNet, per_channel
 
 FIELDS = {field.name for field in dataclasses.fields(Op)} - {"op", "out", "channels", "quads"}

@@ -10,17 +10,14 @@ steps, one-shot: 24.08 dB so, 24.04 by LAMP of Lee et al., 2021, 23.74 by norms 
 A run that is finished is not repeated.
 """
 
-import argparse
-import json
 import math
-from pathlib import Path
 
 import torch
 
 from ..dsm import ANNEALED, DifferentiableMasks, MaskedNet, MaskOptimiser, annealed, cubic, importance
 from ..evaluate import network_psnr
-from ..net import Net
-from ..train import arguments, batches, load, train
+from ..train import batches, load, train
+from .compare import arguments, compare, parse, save, subplots
 
 DENSITIES = (0.5, 0.25, 0.15)
 RIGL_END, RIGL_PART, RIGL_ROUNDS = 0.75, 0.3, 30  # until when, the part that is dropped at first, how often
@@ -119,12 +116,12 @@ def measure(method, density, args):
     return dict(psnr=network_psnr(result, args.bench), macs=result.graph.macs())
 
 
-def table(results, densities):
-    """Rows of methods, columns of densities: PSNR, and what is lost to the dense network trained as long."""
+def table(args, results):
+    """Rows of methods, columns of args.densities: PSNR, and what is lost to the dense network trained as long."""
     dense = results["dense-1"]["psnr"]
-    lines = ["| | " + " | ".join(f"{100 * d:.0f} %" for d in densities) + " |", "|" + " --- |" * (len(densities) + 1)]
+    lines = ["| | " + " | ".join(f"{100 * d:.0f} %" for d in args.densities) + " |", "|" + " --- |" * (len(args.densities) + 1)]
     for method in METHODS:
-        cells = [results[f"{method}-{d}"] for d in densities]
+        cells = [results[f"{method}-{d}"] for d in args.densities]
         text = (f"{c['psnr']:.2f} ({c['psnr'] - dense:+.2f}), {c['macs']:.0f} MACs" for c in cells)
         lines.append(f"| {method} | " + " | ".join(text) + " |")
     start = results["start"]
@@ -132,35 +129,21 @@ def table(results, densities):
     return "\n".join(lines)
 
 
-def plot(results, densities, file):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+def plot(args, results, file):
+    figure, axes = subplots(figsize=(6, 4))
     axes.axhline(results["dense-1"]["psnr"], color="grey", linestyle="--", label="dense, trained as long")
     for method in METHODS:
-        runs = [results[f"{method}-{d}"] for d in densities]
+        runs = [results[f"{method}-{d}"] for d in args.densities]
         axes.plot([r["macs"] for r in runs], [r["psnr"] for r in runs], marker="o", label=method)
     axes.set_xlabel("multiply-accumulates per output pixel, as executed")
     axes.set_ylabel("PSNR, dB")
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(file)
+    save(figure, file)
 
 
-def main():
-    parser = arguments(__doc__.splitlines()[0], peak=1e-3, guide=0.0)
-    parser.add_argument("--float", type=Path, required=True, help="checkpoint of a dense network")
-    parser.add_argument("--bench", type=Path, required=True, help="folder of lossless clips")
-    parser.add_argument("--densities", nargs="+", type=float, default=DENSITIES)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    args.folder = args.out
-    args.folder.mkdir(parents=True, exist_ok=True)
-    file = args.folder / "results.json"
-    results = json.loads(file.read_text()) if file.exists() else {}
+def run(args, results, keep_results):
+    """Fills `results` with what is missing."""
     if "start" not in results:
         net, _ = load(args.float)
         results["start"] = dict(psnr=network_psnr(net, args.bench), macs=net.graph.macs())
@@ -168,11 +151,13 @@ def main():
         if f"{method}-{density}" not in results:
             print(f"{method}, density {density}", flush=True)
             results[f"{method}-{density}"] = measure(method, density, args)
-            file.write_text(json.dumps(results, indent=1))
-    text = table(results, args.densities)
-    print(text)
-    (args.folder / "table.md").write_text(text + "\n")
-    plot(results, args.densities, args.folder / "plot.svg")
+            keep_results()
+
+
+def main():
+    parser = arguments(__doc__.splitlines()[0], peak=1e-3)
+    parser.add_argument("--densities", nargs="+", type=float, default=DENSITIES)
+    compare(parse(parser), run, table, plot)
 
 
 if __name__ == "__main__":

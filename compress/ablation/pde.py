@@ -8,8 +8,6 @@ A run that is finished is not repeated.
 """
 
 import argparse
-import json
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +15,8 @@ import torch.nn.functional as F
 from ..evaluate import network_psnr
 from ..pde import CALIBRATION_BATCHES, TOPS, Sensitivity, average_bits, choose, rank_correlation, work
 from ..qap import PROGRESS, NoisyNet, ProgressiveLoss
-from ..train import arguments, batches, load, train
+from ..train import batches, load, train
+from .compare import arguments, compare, parse, save, subplots
 
 # Name, bits of weights, of activations, and whether PDE spends them or all layers get the same.
 CASES = [
@@ -79,7 +78,7 @@ def run(args, results, keep_results):
         print(name, results[name], flush=True)
 
 
-def table(results, steps):
+def table(args, results):
     best = results["float"]
     lines = [
         "| bits | weights | activations | PSNR calibrated | lost | trained | lost |",
@@ -93,21 +92,15 @@ def table(results, steps):
             f"| {r['trained']:.2f} | {best - r['trained']:.2f} |"
         )
     lines.append(
-        f"\n{steps} steps each. Rank correlation of a layer's sensitivity with what rounding its weights alone to 4 bits "
+        f"\n{args.steps} steps each. Rank correlation of a layer's sensitivity with what rounding its weights alone to 4 bits "
         f"does to the picture: {results['agreement']:.2f}."
     )
     return "\n".join(lines)
 
 
-def plot(results, file):
+def plot(args, results, file):
     """What is lost over average bits of weights, activations of 8 bits."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "dssr"
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = subplots(figsize=(7, 4.5))
     for method, colour in (("uniform", "#8fb0cf"), ("PDE", "#1f5a92")):
         runs = [results[f"{m} {w}/{a}"] for m, w, a in CASES if m == method and a == 8]
         for key, style in (("calibrated", "--"), ("trained", "-")):
@@ -117,42 +110,14 @@ def plot(results, file):
     axes.set_ylabel("PSNR lost, dB")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, metadata={"Date": None})
-
-
-def ablation_arguments(description):
-    """The options that this and the ablation of QAP share."""
-    parser = arguments(description, peak=2e-4, guide=0.0)
-    parser.set_defaults(seed=1)
-    parser.add_argument("--float", type=Path, required=True, help="checkpoint of the base")
-    parser.add_argument("--bench", type=Path, required=True, help="folder of lossless clips")
-    parser.add_argument("--samples", type=int, default=128, help="windows that sensitivity is measured on")
-    return parser
-
-
-def compare(args, run, table, plot):
-    """Runs what is missing in the folder args.out, and writes its table and plot."""
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    args.folder = args.out
-    args.folder.mkdir(parents=True, exist_ok=True)
-    file = args.folder / "results.json"
-    results = json.loads(file.read_text()) if file.exists() else {}
-    run(args, results, lambda: file.write_text(json.dumps(results, indent=1)))
-    text = table(results, args.steps)
-    print(text)
-    (args.folder / "table.md").write_text(text + "\n")
-    plot(results, args.folder / "plot.svg")
+    save(figure, file)
 
 
 def main():
-    parser = ablation_arguments(__doc__.splitlines()[0])
+    parser = arguments(__doc__.splitlines()[0], peak=2e-4)
+    parser.add_argument("--samples", type=int, default=128, help="windows that sensitivity is measured on")
     parser.add_argument("--progress", type=float, default=PROGRESS, help="of QAP, as compress.quantise has it")
-    args = parser.parse_args()
-    if not args.steps:
-        parser.error("a comparison is fair by --steps")
-    compare(args, run, table, plot)
+    compare(parse(parser), run, table, plot)
 
 
 if __name__ == "__main__":

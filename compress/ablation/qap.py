@@ -15,7 +15,8 @@ from ..evaluate import network_psnr
 from ..qap import PROGRESS, RECALIBRATION_STEPS, NoisyNet, ProgressiveLoss
 from ..pde import CALIBRATION_BATCHES
 from ..train import batches, load, train
-from .pde import ablation_arguments, compare, uniform
+from .compare import arguments, compare, parse, save, subplots
+from .pde import uniform
 
 BITS = ((6, 8), (4, 8), (4, 4))
 METHODS = {
@@ -51,40 +52,29 @@ def run(args, results, keep_results):
             keep_results()
 
 
-def table(results, steps):
+def table(args, results):
     lines = ["| bits of weights, activations | " + " | ".join(METHODS) + " |", "| --- |" + " ---: |" * len(METHODS)]
     for bits in BITS:
         cells = [results[f"{method} {bits[0]} {bits[1]}"] for method in METHODS]
         lines.append(f"| {bits[0]}, {bits[1]} | " + " | ".join(f"{c:.2f} ({c - results['float']:+.2f})" for c in cells) + " |")
-    lines.append(f"\nPSNR in dB after {steps} steps; in brackets, beside floating point after as many: {results['float']:.2f}.")
+    lines.append(f"\nPSNR in dB after {args.steps} steps; in brackets, beside floating point after as many: {results['float']:.2f}.")
     return "\n".join(lines)
 
 
-def plot(results, file):
+def plot(args, results, file):
     """What is lost, by bits and method."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "dssr"
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    figure, axes = subplots(figsize=(7, 4))
     for i, (method, colour) in enumerate(zip(METHODS, ("#d5dfe9", "#8fb0cf", "#1f5a92"))):
         lost = [results["float"] - results[f"{method} {w} {a}"] for w, a in BITS]
         axes.bar([x + 0.27 * (i - 1) for x in range(len(BITS))], lost, 0.25, color=colour, label=method)
     axes.set_xticks(range(len(BITS)), [f"weights {w}, activations {a}" for w, a in BITS])
     axes.set_ylabel("PSNR lost to quantisation, dB")
     axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, metadata={"Date": None})
+    save(figure, file)
 
 
 def main():
-    parser = ablation_arguments(__doc__.splitlines()[0])
-    args = parser.parse_args()
-    if not args.steps:
-        parser.error("a comparison is fair by --steps")
-    compare(args, run, table, plot)
+    compare(parse(arguments(__doc__.splitlines()[0], peak=2e-4)), run, table, plot)
 
 
 if __name__ == "__main__":

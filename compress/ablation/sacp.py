@@ -11,8 +11,6 @@ magnitude. The base is trained on for as many steps too. A run that is finished 
 """
 
 import argparse
-import json
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,7 +23,8 @@ from ..sacp import pruned_in_rounds, save_pruned
 from ..sacp_groups import Groups
 from ..sacp_importance import gated, input_means, magnitude, taylor
 from ..sacp_select import Selection, Uniform, channels, prune
-from ..train import arguments, batches, load, train
+from ..train import batches, load, train
+from .compare import arguments, compare, parse, save, subplots
 
 CHANNELS, PART = 0.47, 0.12
 ROUNDS, RECOVERY = 3, 1 / 6
@@ -131,7 +130,7 @@ def run(args, results, keep_results):
                 keep_results()
 
 
-def table(results, steps):
+def table(args, results):
     base = results["base"]
     whole, best = sum(base["channels"].values()), max(base["psnr"], results["trained on"])
     lines = [
@@ -148,19 +147,13 @@ def table(results, steps):
                 f"({r['macs'] / base['macs']:.0%}) | {before} | {r['psnr']:.2f} | {best - r['psnr']:.2f} |"
             )
     ranks = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in results["agreement"].items())
-    lines.append(f"\n{steps} steps each. Rank correlation of importance with what closing a channel costs: {ranks}.")
+    lines.append(f"\n{args.steps} steps each. Rank correlation of importance with what closing a channel costs: {ranks}.")
     return "\n".join(lines)
 
 
-def plot(results, file):
+def plot(args, results, file):
     """PSNR over operations, and how many channels SACP leaves where."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "dssr"
-    from matplotlib import pyplot
-
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 5), layout="constrained", width_ratios=(2, 3))
+    figure, (left, right) = subplots(1, 2, figsize=(11, 5), width_ratios=(2, 3))
     base = results["base"]
     best = max(base["psnr"], results["trained on"])
     for method, marker in zip(METHODS, "sdo^"):
@@ -178,30 +171,13 @@ def plot(results, file):
     right.tick_params(axis="x", rotation=90)
     right.set_ylabel("channels left by SACP")
     right.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, metadata={"Date": None})
+    save(figure, file)
 
 
 def main():
-    parser = arguments(__doc__.splitlines()[0], peak=1e-3, guide=0.0)
-    parser.set_defaults(seed=1)
-    parser.add_argument("--float", type=Path, required=True, help="checkpoint of the base")
-    parser.add_argument("--bench", type=Path, required=True, help="folder of lossless clips")
+    parser = arguments(__doc__.splitlines()[0], peak=1e-3)
     parser.add_argument("--batches", type=int, default=64, help="batches that the importance is measured on")
-    args = parser.parse_args()
-    if not args.steps:
-        parser.error("a comparison is fair by --steps")
-    torch.set_num_threads(args.threads)
-    args.folder = args.out
-    args.folder.mkdir(parents=True, exist_ok=True)
-    file = args.folder / "results.json"
-    results = json.loads(file.read_text()) if file.exists() else {}
-    run(args, results, lambda: file.write_text(json.dumps(results, indent=1)))
-    text = table(results, args.steps)
-    print(text)
-    (args.folder / "table.md").write_text(text + "\n")
-    plot(results, args.folder / "plot.svg")
+    compare(parse(parser), run, table, plot)
 
 
 if __name__ == "__main__":
