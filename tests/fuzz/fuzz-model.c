@@ -18,14 +18,18 @@ run (DssrModel *model)
   static guint8 out[MAX_SCALE * WIDTH * MAX_SCALE * HEIGHT];
   DssrSessionConfig config = DSSR_SESSION_CONFIG_INIT;
   config.format = (DssrFormat){.width = WIDTH, .height = HEIGHT, .depth = 8};
+  config.format.chroma =
+      dssr_model_is_rgb (model) ? DSSR_CHROMA_RGB : DSSR_CHROMA_NONE;
   config.backend = DSSR_BACKEND_SCALAR;
   config.threads = 1;
   g_autoptr (DssrSession) session = dssr_session_new (model, &config, NULL);
   if (!session)
     return;
-  DssrPicture enlarged = {{{out, WIDTH * dssr_model_get_scale (model), 1}}};
+  DssrPlane plane = {out, WIDTH * dssr_model_get_scale (model), 1};
+  DssrPicture enlarged = {{plane, plane, plane}};
   for (int i = 0; i < 2; i++) {
-    DssrPicture picture = {{{frames[i], WIDTH, 1}}};
+    DssrPlane small = {frames[i], WIDTH, 1};
+    DssrPicture picture = {{small, small, small}};
     dssr_session_push (session, &picture, frames[i], NULL, NULL);
     if (i == 1)
       dssr_session_drain (session);
