@@ -23,6 +23,8 @@ struct _UpscaleJob {
   GMutex lock;
   UpscaleState state; /* under the lock */
   GstPad *source;     /* the video as parsebin gives it; under the lock */
+  GMutex streams;     /* held while one is added */
+  gboolean ended;     /* under streams: none is added any more */
 };
 
 static void
@@ -199,9 +201,8 @@ add_video (UpscaleJob *job, GstPad *pad)
 }
 
 static void
-stream_found (GstElement *parsebin, GstPad *pad, gpointer data)
+add_stream (UpscaleJob *job, GstPad *pad)
 {
-  UpscaleJob *job = data;
   g_autoptr (GstCaps) caps = gst_pad_get_current_caps (pad);
   if (!caps)
     caps = gst_pad_query_caps (pad, NULL);
@@ -210,6 +211,18 @@ stream_found (GstElement *parsebin, GstPad *pad, gpointer data)
     add_video (job, pad);
   else if (g_str_has_prefix (type, "audio/"))
     add_audio (job, pad, caps);
+}
+
+/* A muxer that is asked for a pad while it is shut down crashes: not after the
+ * end. */
+static void
+stream_found (GstElement *parsebin, GstPad *pad, gpointer data)
+{
+  UpscaleJob *job = data;
+  g_mutex_lock (&job->streams);
+  if (!job->ended)
+    add_stream (job, pad);
+  g_mutex_unlock (&job->streams);
 }
 
 /* ---- Construction ---- */
@@ -240,6 +253,7 @@ upscale_job_new (const UpscaleOptions *options, GError **error)
 
   UpscaleJob *job = g_new0 (UpscaleJob, 1);
   g_mutex_init (&job->lock);
+  g_mutex_init (&job->streams);
   job->options = options;
   job->state.duration = GST_CLOCK_TIME_NONE;
   job->pipeline = gst_pipeline_new (NULL);
@@ -265,12 +279,22 @@ upscale_job_new (const UpscaleOptions *options, GError **error)
 }
 
 void
+upscale_job_end (UpscaleJob *job)
+{
+  g_mutex_lock (&job->streams);
+  job->ended = TRUE;
+  g_mutex_unlock (&job->streams);
+  gst_element_set_state (job->pipeline, GST_STATE_NULL);
+}
+
+void
 upscale_job_free (UpscaleJob *job)
 {
-  gst_element_set_state (job->pipeline, GST_STATE_NULL);
+  upscale_job_end (job);
   gst_object_unref (job->pipeline);
   gst_clear_object (&job->source);
   g_mutex_clear (&job->lock);
+  g_mutex_clear (&job->streams);
   g_free (job);
 }
 

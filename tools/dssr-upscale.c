@@ -223,7 +223,7 @@ settle_file (const UpscaleOptions *options, Run *run)
   upscale_job_get_state (run->job, &state);
   if (!run->error && !run->interrupted)
     check_whole (options, &state, &run->error);
-  gst_element_set_state (upscale_job_get_pipeline (run->job), GST_STATE_NULL);
+  upscale_job_end (run->job);
 
   gboolean whole = run->finished && !run->error && !run->interrupted;
   if (whole && g_rename (options->partial, options->output) == 0)

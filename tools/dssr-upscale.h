@@ -69,6 +69,8 @@ GstElement *upscale_job_get_pipeline (UpscaleJob *job);
 void upscale_job_get_state (UpscaleJob *job, UpscaleState *state);
 /* Ends the file after the frames that are enlarged: EOS follows on the bus. */
 void upscale_job_stop (UpscaleJob *job);
+/* Nothing runs after this; the file is as it is. */
+void upscale_job_end (UpscaleJob *job);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (UpscaleJob, upscale_job_free)
 
