@@ -17,9 +17,34 @@ fail (const DssrVulkanMessage *message, GError **error)
   return FALSE;
 }
 
+/* Is there the device node of a GPU's driver? Loading Vulkan to find that there
+ * is none would take tens of megabytes: lavapipe brings a compiler. */
+static gboolean
+has_node (void)
+{
+  static const char *const nodes[] = {"/dev/dri/renderD", "/dev/nvidia",
+      "/dev/mali", "/dev/kgsl-3d", "/dev/pvr"};
+  for (guint i = 0; i < G_N_ELEMENTS (nodes); i++) {
+    g_autofree char *folder = g_path_get_dirname (nodes[i]);
+    g_autofree char *prefix = g_path_get_basename (nodes[i]);
+    g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+    const char *name;
+    while (dir && (name = g_dir_read_name (dir))) {
+      if (g_str_has_prefix (name, prefix))
+        return TRUE;
+    }
+  }
+  return FALSE;
+}
+
 DssrGpu *
 dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error)
 {
+  if (!allow_cpu && !has_node ()) {
+    g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
+        "no driver of a GPU has a node in /dev");
+    return NULL;
+  }
   g_autofree char *folder =
       g_build_filename (g_get_user_cache_dir (), "dssr", NULL);
   gboolean has_folder = g_mkdir_with_parents (folder, 0700) == 0;
