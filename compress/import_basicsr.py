@@ -13,7 +13,6 @@ The checkpoint is read as tensors alone (torch.load's weights_only): a file that
 """
 
 import argparse
-import pickle
 import platform
 import re
 import sys
@@ -36,8 +35,8 @@ SIDE = 64  # of the pictures that ranges are calibrated on
 CALIBRATION_WINDOWS = 8
 
 
-class ImportError_(Exception):
-    """The checkpoint is not what this imports; the message says why."""
+class CheckpointError(Exception):
+    """The checkpoint is not what this imports, or the footage not what it needs; the message says why."""
 
 
 # ---- The checkpoint ----
@@ -47,14 +46,16 @@ def read_checkpoint(file):
     """The tensors of a checkpoint by name, whether bare or under "params_ema" or "params"."""
     try:
         loaded = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ImportError_(f"{file} cannot be read as tensors: {error}") from error
+    except OSError:
+        raise
+    except Exception as error:  # of any kind: a file that is no pickle is read as if it were one
+        raise CheckpointError(f"it cannot be read as tensors: {error}") from error
     for key in ("params_ema", "params"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
             break
     if not isinstance(loaded, dict) or not loaded or not all(isinstance(v, torch.Tensor) for v in loaded.values()):
-        raise ImportError_(f'{file} has no state dict: neither bare, nor under "params" or "params_ema"')
+        raise CheckpointError('it has no state dict: neither bare, nor under "params" or "params_ema"')
     return {name.removeprefix("module."): tensor.float() for name, tensor in loaded.items()}
 
 
@@ -63,7 +64,7 @@ class Shape:
 
     def __init__(self, state):
         if any(name.startswith("predeblur.") for name in state):
-            raise ImportError_("it has a predeblur module (predeblur.*, also with hr_in), which is not supported")
+            raise CheckpointError("it has a predeblur module (predeblur.*, also with hr_in), which is not supported")
         self.channels = self._dim(state, "conv_first.weight", 0)
         self.extract_blocks = self._count(state, "feature_extraction")
         self.fuse_blocks = self._count(state, "reconstruction")
@@ -73,16 +74,16 @@ class Shape:
         self.groups = self._dim(state, "pcd_align.cas_dcnpack.conv_offset.weight", 0) // 27
         self.high_channels = self._dim(state, "conv_hr.weight", 1)
         if self.window not in WINDOWS:
-            raise ImportError_(f"{fusion} fuses {self.window} frames, must be {', '.join(map(str, WINDOWS))}")
+            raise CheckpointError(f"{fusion} fuses {self.window} frames, must be {', '.join(map(str, WINDOWS))}")
         if self.groups < 1 or self.channels % (4 * self.groups):
-            raise ImportError_(
+            raise CheckpointError(
                 f"{self.channels} channels in {self.groups} deformable groups: a group must be a multiple of 4 channels"
             )
 
     @staticmethod
     def _dim(state, name, i):
         if name not in state or state[name].dim() <= i:
-            raise ImportError_(f"the tensor {name} is missing: this is no EDVR in BasicSR's naming")
+            raise CheckpointError(f"the tensor {name} is missing: this is no EDVR in BasicSR's naming")
         return state[name].shape[i]
 
     @staticmethod
@@ -102,7 +103,7 @@ def check_names(state, expected):
     ]
     if wrong:
         more = "; ..." if len(wrong) > 20 else ""
-        raise ImportError_("tensors do not fit an EDVR: " + "; ".join(wrong[:20]) + more)
+        raise CheckpointError("tensors do not fit an EDVR: " + "; ".join(wrong[:20]) + more)
 
 
 # ---- The graph ----
@@ -296,6 +297,8 @@ def read_footage(files, window, count, side=SIDE):
     per_file = -(-count // len(files))
     for file in files:
         with av.open(str(file)) as container:
+            if not container.streams.video:
+                raise CheckpointError(f"{file} has no video")
             total = container.streams.video[0].frames or 300
             starts = {round(i * max(total - window, 0) / per_file) for i in range(per_file)}
             held = []
@@ -369,12 +372,14 @@ def quantise(state, windows, ratio):
     """The network of a checkpoint, quantised and calibrated on `windows`."""
     net = build(state, QuantNet)
     windows = list(windows)
+    if not windows:
+        raise CheckpointError(f"the footage is shorter than the {net.graph.window} frames that make one")
     plain = build(state)
     set_limits(plain, windows)
     for op, other in zip(net.graph.operations(), plain.graph.operations(), strict=True):
         op.limit = other.limit
     if not choose_bits(net, ratio):
-        raise ImportError_(f"the file cannot be {ratio} times smaller: with 4 bits a weight it is still larger")
+        raise CheckpointError(f"the file cannot be {ratio} times smaller: with 4 bits a weight it is still larger")
     net.calibrate(windows)
     return net
 
@@ -399,7 +404,7 @@ def main():
         else:
             windows = generated_footage(window, args.windows, args.side)
         net = quantise(state, windows, args.ratio)
-    except (ImportError_, OSError, av.error.FFmpegError) as error:
+    except (CheckpointError, OSError, av.error.FFmpegError) as error:
         sys.exit(f"{args.checkpoint}: {error}")
     provenance = {
         "training data": "unknown: imported from BasicSR",

@@ -1,7 +1,7 @@
 """Muon (Jordan et al., 2024) for the weights of convolutions, Adam for the rest.
 
-Muon's step is the nearest orthogonal matrix to the gradient's running mean, by Newton-Schulz iterations; a network of
-this size learns in about half of the steps that Adam alone needs. Adam keeps what Muon does not suit: biases, the first
+Muon's step is the nearest orthogonal matrix to the gradient's running mean, by Newton-Schulz iterations; a base of 32
+channels learnt as much in 350 steps as by Adam alone in 570 (one run each, at the start). Adam keeps what Muon does not suit: biases, the first
 convolution, and the last ones of each path (offsets, embeddings, residual).
 """
 

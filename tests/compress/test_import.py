@@ -11,7 +11,7 @@ from basicsr import Edvr
 
 from compress.element import enlarge
 from compress.export import export
-from compress.import_basicsr import ImportError_, build, generated_footage, quantise, read_checkpoint
+from compress.import_basicsr import CheckpointError, build, generated_footage, quantise, read_checkpoint
 
 SMALL = dict(channels=16, groups=4, extract=2, reconstruct=2, high=16)
 KINDS = {
@@ -99,9 +99,16 @@ class Harm:
 
 def test_checkpoint_runs_no_code(tmp_path, capsys):
     torch.save({"params": Harm()}, tmp_path / "bad.pth")
-    with pytest.raises(ImportError_, match="cannot be read as tensors"):
+    with pytest.raises(CheckpointError, match="cannot be read as tensors"):
         read_checkpoint(tmp_path / "bad.pth")
     assert capsys.readouterr().out == ""
+
+
+def test_no_checkpoint(tmp_path):
+    for content in (b"", b"root:x:0:0:root", b"PK\3\4", bytes(range(256))):
+        (tmp_path / "no.pth").write_bytes(content)
+        with pytest.raises(CheckpointError, match="cannot be read as tensors"):
+            read_checkpoint(tmp_path / "no.pth")
 
 
 def without(state, name):
@@ -125,8 +132,13 @@ def without(state, name):
     ],
 )
 def test_what_is_refused(change, message):
-    with pytest.raises(ImportError_, match=message):
+    with pytest.raises(CheckpointError, match=message):
         build(change(make(**SMALL).state_dict()))
+
+
+def test_footage_that_is_too_short():
+    with pytest.raises(CheckpointError, match="shorter than the 3 frames"):
+        quantise(make(**dict(SMALL, frames=3)).state_dict(), [], 0)
 
 
 def test_command(tmp_path):

@@ -55,6 +55,14 @@ def test_more_pixels_take_longer_and_more_memory(tmp_path):
     assert large['peak_rss_mb'] > small['peak_rss_mb'] + 1
 
 
+def test_no_gpu_costs_no_memory(tmp_path):
+    auto, _ = measure(tmp_path, '--size', '64x48', '--frames', 5, '--backend', 'auto')
+    if auto['backend'].startswith('vulkan'):
+        pytest.skip('there is a GPU')
+    cpu, _ = measure(tmp_path, '--size', '64x48', '--frames', 5, '--backend', 'cpu')
+    assert auto['peak_rss_mb'] < cpu['peak_rss_mb'] + 10, 'a Vulkan without a GPU was loaded'
+
+
 def test_scalar_is_named(tmp_path):
     result, _ = measure(tmp_path, '--size', '32x32', '--frames', 2, '--backend', 'scalar')
     assert result['backend'] == 'scalar'
