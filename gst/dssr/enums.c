@@ -38,3 +38,11 @@ gst_dssr_scene_nick (GstDssrScene scene)
 {
   return scene == GST_DSSR_SCENE_PORTRAIT ? "portrait" : "landscape";
 }
+
+const gchar *
+gst_dssr_rung_nick (GstDssrRung rung)
+{
+  static const gchar *const nicks[GST_DSSR_N_RUNGS] = {
+      "quality", "balanced", "saver"};
+  return nicks[rung];
+}

@@ -19,6 +19,14 @@ typedef enum {
   GST_DSSR_SCENE_PORTRAIT,
 } GstDssrScene;
 
+/* How much a sub-model computes, from the most on. */
+typedef enum {
+  GST_DSSR_RUNG_QUALITY,
+  GST_DSSR_RUNG_BALANCED,
+  GST_DSSR_RUNG_SAVER,
+} GstDssrRung;
+#define GST_DSSR_N_RUNGS 3
+
 #define GST_TYPE_DSSR_SCALE (gst_dssr_scale_get_type ())
 GType gst_dssr_scale_get_type (void);
 
@@ -31,5 +39,7 @@ GType gst_dssr_backend_get_type (void);
 
 /* "landscape" or "portrait", as in the names of model files. */
 const gchar *gst_dssr_scene_nick (GstDssrScene scene);
+/* "quality", "balanced" or "saver", the same. */
+const gchar *gst_dssr_rung_nick (GstDssrRung rung);
 
 G_END_DECLS

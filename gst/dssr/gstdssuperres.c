@@ -36,6 +36,7 @@
  */
 #include "caps.h"
 #include "gstdssuperres.h"
+#include "models.h"
 
 GST_DEBUG_CATEGORY (gst_dssr_debug);
 #define GST_CAT_DEFAULT gst_dssr_debug
@@ -198,12 +199,17 @@ static GstStructure *
 make_stats (GstDsSuperRes *self)
 {
   GST_OBJECT_LOCK (self);
+  g_autofree gchar *sub_model =
+      self->model_path ? gst_dssr_models_name (self->model_path) : NULL;
   GstStructure *stats = gst_structure_new ("application/x-dssr-stats", "model",
       G_TYPE_STRING, self->model_path, "scene", G_TYPE_STRING,
-      gst_dssr_scene_nick (self->used_scene), "backend", G_TYPE_STRING,
-      self->stats.backend, "threads", G_TYPE_INT, self->stats.threads, "frames",
-      G_TYPE_UINT64, self->frames, "base-frames", G_TYPE_UINT64,
-      self->base_frames, "frame-time", G_TYPE_UINT64,
+      gst_dssr_scene_nick (self->used_scene), "scene-reason", G_TYPE_STRING,
+      self->scene_reason, "rung", G_TYPE_STRING,
+      gst_dssr_rung_nick (self->used_rung), "rung-reason", G_TYPE_STRING,
+      self->rung_reason, "sub-model", G_TYPE_STRING, sub_model, "backend",
+      G_TYPE_STRING, self->stats.backend, "threads", G_TYPE_INT,
+      self->stats.threads, "frames", G_TYPE_UINT64, self->frames, "base-frames",
+      G_TYPE_UINT64, self->base_frames, "frame-time", G_TYPE_UINT64,
       (guint64)(self->stats.frame_ms * GST_MSECOND), "mean-frame-time",
       G_TYPE_UINT64, (guint64)(self->stats.mean_ms * GST_MSECOND), "latency",
       G_TYPE_UINT64, self->latency, "memory", G_TYPE_UINT64,
@@ -344,7 +350,11 @@ install_properties (GObjectClass *klass)
    * GstDsSuperRes:stats:
    *
    * * `model` (string): path of the model in use
-   * * `scene` (string): `landscape` or `portrait`
+   * * `sub-model` (string): its name, without folder and ending
+   * * `scene` (string): `landscape` or `portrait`, which is wanted
+   * * `scene-reason` (string): why, `property` or `orientation`
+   * * `rung` (string): `quality`, `balanced` or `saver`, which is wanted
+   * * `rung-reason` (string): why, `default`
    * * `backend` (string): name of the kernels in use, or `vulkan (device)`
    * * `threads` (int)
    * * `frames` (uint64): frames written since the start
@@ -406,6 +416,8 @@ gst_ds_super_res_class_init (GstDsSuperResClass *klass)
 static void
 gst_ds_super_res_init (GstDsSuperRes *self)
 {
+  self->used_scene = GST_DSSR_SCENE_LANDSCAPE;
+  self->used_rung = GST_DSSR_RUNG_BALANCED;
   self->lookahead = DEFAULT_LOOKAHEAD;
   gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
 }

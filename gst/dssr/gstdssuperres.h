@@ -41,7 +41,9 @@ struct _GstDsSuperRes {
   DssrStats stats;
   guint64 frames, base_frames; /* since the start; the latter are among them */
   GstDssrScene used_scene;
-  gchar *model_path; /* of `model` */
+  GstDssrRung used_rung;
+  const gchar *scene_reason, *rung_reason; /* for these; static */
+  gchar *model_path;                       /* of `model` */
 
   /* The streaming thread's. */
   GstVideoInfo in_info, out_info;

@@ -103,16 +103,18 @@ gst_ds_super_res_open_model_file (GstDsSuperRes *self)
   return scale == 0 || check_scale (self, scale);
 }
 
-/* The scene that property and orientation ask for. */
+/* The scene that is wanted, and why, in a static word. */
 static GstDssrScene
-choose_scene (GstDsSuperRes *self)
+choose_scene (GstDsSuperRes *self, const gchar **reason)
 {
   GST_OBJECT_LOCK (self);
   GstDssrScene scene = self->scene;
   GST_OBJECT_UNLOCK (self);
 
+  *reason = "property";
   if (scene != GST_DSSR_SCENE_AUTO)
     return scene;
+  *reason = "orientation";
   const GstVideoInfo *info = &self->in_info;
   gint64 width = (gint64)info->width * info->par_n;
   gint64 height = (gint64)info->height * info->par_d;
@@ -120,23 +122,38 @@ choose_scene (GstDsSuperRes *self)
   return portrait ? GST_DSSR_SCENE_PORTRAIT : GST_DSSR_SCENE_LANDSCAPE;
 }
 
+/* The rung that is wanted, and why, in a static word. */
+static GstDssrRung
+choose_rung (GstDsSuperRes *self, const gchar **reason)
+{
+  (void)self;
+  *reason = "default";
+  return GST_DSSR_RUNG_BALANCED;
+}
+
 gboolean
 gst_ds_super_res_update_model (GstDsSuperRes *self)
 {
-  GstDssrScene scene = choose_scene (self);
+  const gchar *scene_reason, *rung_reason;
+  GstDssrScene scene = choose_scene (self, &scene_reason);
+  GstDssrRung rung = choose_rung (self, &rung_reason);
   gint scale = self->out_info.width / self->in_info.width;
 
   GST_OBJECT_LOCK (self);
   gboolean shipped = self->model_file == NULL;
-  gboolean same = self->session && scene == self->used_scene;
+  gboolean same =
+      self->session && scene == self->used_scene && rung == self->used_rung;
   self->used_scene = scene;
+  self->scene_reason = scene_reason;
+  self->used_rung = rung;
+  self->rung_reason = rung_reason;
   GST_OBJECT_UNLOCK (self);
   if (same)
     return TRUE;
   if (!shipped)
     return check_scale (self, scale);
 
-  g_autofree gchar *path = gst_dssr_models_path (scene, scale);
+  g_autofree gchar *path = gst_dssr_models_path (scene, scale, rung);
   if (g_strcmp0 (path, self->model_path) == 0)
     return check_scale (self, scale);
 

@@ -315,6 +315,44 @@ test_scene_fallback (void)
   test_remove_dir (dir);
 }
 
+/* The file of the rung, else of the nearest: the cheaper first. Rungs of the
+ * scene come before the landscape's. */
+static void
+test_rung_fallback (void)
+{
+  static const struct {
+    const gchar *files[2], *used;
+  } cases[] = {
+      {{LANDSCAPE (2), "landscape-x2-saver.safetensors"}, LANDSCAPE (2)},
+      {{"landscape-x2-quality.safetensors", "landscape-x2-saver.safetensors"},
+          "landscape-x2-saver.safetensors"},
+      {{"landscape-x2-quality.safetensors", "portrait-x4-saver.safetensors"},
+          "landscape-x2-quality.safetensors"},
+      {{LANDSCAPE (2), "portrait-x2-quality.safetensors"},
+          "portrait-x2-quality.safetensors"},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    gchar *dir = test_model_dir (
+        cases[i].files[0], "x2", cases[i].files[1], "x2-zero", NULL);
+    GstHarness *h =
+        test_harness (test_element (NULL, 0), test_caps ("I420", 14, 20));
+    g_autofree gchar *rung = test_stat_string (h, "rung");
+    g_autofree gchar *reason = test_stat_string (h, "rung-reason");
+    g_autofree gchar *scene = test_stat_string (h, "scene-reason");
+    g_autofree gchar *name = test_stat_string (h, "sub-model");
+    g_autofree gchar *file = g_strconcat (name, ".safetensors", NULL);
+
+    check_used (h, "portrait", cases[i].used);
+    g_assert_cmpstr (file, ==, cases[i].used);
+    g_assert_cmpstr (scene, ==, "orientation");
+    g_assert_cmpstr (rung, ==, "balanced");
+    g_assert_cmpstr (reason, ==, "default");
+    test_teardown (h);
+    test_remove_dir (dir);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -330,5 +368,6 @@ main (int argc, char **argv)
   g_test_add_func ("/negotiation/scene", test_scene);
   g_test_add_func ("/negotiation/shape", test_shape);
   g_test_add_func ("/negotiation/scene-fallback", test_scene_fallback);
+  g_test_add_func ("/negotiation/rung-fallback", test_rung_fallback);
   return test_run ();
 }
