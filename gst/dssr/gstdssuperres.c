@@ -17,6 +17,10 @@
  * quality. Frames that would come too late get the bicubic enlargement alone if
  * #GstBaseTransform:qos is set; none is dropped.
  *
+ * Which shipped model is used follows #GstDsSuperRes:scene, else hints about
+ * the scene: `DssrSceneMeta` and regions of interest on buffers, `dssr/scene`
+ * events, caps, and the picture's shape (docs/scene.md).
+ *
  * Interlaced video is refused; RGB without alpha is enlarged by way of YUV,
  * unless the model is one of RGB, which takes nothing else.
  *
@@ -42,6 +46,11 @@ GST_DEBUG_CATEGORY (gst_dssr_debug);
 #define GST_CAT_DEFAULT gst_dssr_debug
 
 #define DEFAULT_LOOKAHEAD 1
+#define DEFAULT_SCENE_HOLD 15
+#define MAX_SCENE_HOLD 1000
+#define DEFAULT_SCENE_CONFIDENCE 0.5
+#define DEFAULT_LUX_THRESHOLD 10000
+#define MAX_LUX 200000 /* more than the sun's */
 #define MAX_LOOKAHEAD 3
 #define MAX_THREADS 64
 
@@ -49,6 +58,9 @@ enum {
   PROP_SCALE = 1,
   PROP_MODEL,
   PROP_SCENE,
+  PROP_SCENE_HOLD,
+  PROP_SCENE_CONFIDENCE,
+  PROP_LUX_THRESHOLD,
   PROP_BACKEND,
   PROP_DEVICE,
   PROP_LOOKAHEAD,
@@ -116,7 +128,7 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
   switch (GST_EVENT_TYPE (event)) {
     case GST_EVENT_STREAM_START:
       gst_ds_super_res_drain (self);
-      self->rotated = FALSE;
+      gst_ds_super_res_reset_scene (self);
       break;
     case GST_EVENT_SEGMENT:
       gst_ds_super_res_drain (self);
@@ -136,6 +148,13 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
     case GST_EVENT_TAG:
       read_orientation (self, event);
       break;
+    case GST_EVENT_CUSTOM_DOWNSTREAM:
+    case GST_EVENT_CUSTOM_DOWNSTREAM_OOB:
+    case GST_EVENT_CUSTOM_DOWNSTREAM_STICKY:
+    case GST_EVENT_CUSTOM_BOTH:
+    case GST_EVENT_CUSTOM_BOTH_OOB:
+      gst_ds_super_res_hear_event (self, event);
+      break;
     default:
       break;
   }
@@ -145,9 +164,24 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
 static gboolean
 src_event (GstBaseTransform *trans, GstEvent *event)
 {
-  if (GST_EVENT_TYPE (event) == GST_EVENT_QOS)
-    gst_ds_super_res_update_qos (GST_DS_SUPER_RES (trans), event);
-  return GST_BASE_TRANSFORM_CLASS (parent_class)->src_event (trans, event);
+  GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
+  gboolean heard = FALSE;
+
+  switch (GST_EVENT_TYPE (event)) {
+    case GST_EVENT_QOS:
+      gst_ds_super_res_update_qos (self, event);
+      break;
+    case GST_EVENT_CUSTOM_UPSTREAM:
+    case GST_EVENT_CUSTOM_BOTH:
+    case GST_EVENT_CUSTOM_BOTH_OOB:
+      heard = gst_ds_super_res_hear_event (self, event);
+      break;
+    default:
+      break;
+  }
+  /* Others before this one may listen too, but need not. */
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->src_event (trans, event)
+         || heard;
 }
 
 static gboolean
@@ -168,7 +202,7 @@ start (GstBaseTransform *trans)
 {
   GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
 
-  self->rotated = FALSE;
+  gst_ds_super_res_reset_scene (self);
   self->last_pts = GST_CLOCK_TIME_NONE;
   gst_ds_super_res_reset_qos (self);
   GST_OBJECT_LOCK (self);
@@ -204,10 +238,10 @@ make_stats (GstDsSuperRes *self)
   GstStructure *stats = gst_structure_new ("application/x-dssr-stats", "model",
       G_TYPE_STRING, self->model_path, "scene", G_TYPE_STRING,
       gst_dssr_scene_nick (self->used_scene), "scene-reason", G_TYPE_STRING,
-      self->scene_reason, "rung", G_TYPE_STRING,
-      gst_dssr_rung_nick (self->used_rung), "rung-reason", G_TYPE_STRING,
-      self->rung_reason, "sub-model", G_TYPE_STRING, sub_model, "backend",
-      G_TYPE_STRING, self->stats.backend, "threads", G_TYPE_INT,
+      self->scene_reason, "bright", G_TYPE_BOOLEAN, self->bright, "rung",
+      G_TYPE_STRING, gst_dssr_rung_nick (self->used_rung), "rung-reason",
+      G_TYPE_STRING, self->rung_reason, "sub-model", G_TYPE_STRING, sub_model,
+      "backend", G_TYPE_STRING, self->stats.backend, "threads", G_TYPE_INT,
       self->stats.threads, "frames", G_TYPE_UINT64, self->frames, "base-frames",
       G_TYPE_UINT64, self->base_frames, "frame-time", G_TYPE_UINT64,
       (guint64)(self->stats.frame_ms * GST_MSECOND), "mean-frame-time",
@@ -236,6 +270,15 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       break;
     case PROP_SCENE:
       self->scene = g_value_get_enum (value);
+      break;
+    case PROP_SCENE_HOLD:
+      self->scene_settings.hold = g_value_get_uint (value);
+      break;
+    case PROP_SCENE_CONFIDENCE:
+      self->scene_settings.confidence = g_value_get_double (value);
+      break;
+    case PROP_LUX_THRESHOLD:
+      self->scene_settings.lux_threshold = g_value_get_double (value);
       break;
     case PROP_BACKEND:
       self->backend = g_value_get_enum (value);
@@ -280,6 +323,15 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_SCENE:
       g_value_set_enum (value, self->scene);
+      break;
+    case PROP_SCENE_HOLD:
+      g_value_set_uint (value, self->scene_settings.hold);
+      break;
+    case PROP_SCENE_CONFIDENCE:
+      g_value_set_double (value, self->scene_settings.confidence);
+      break;
+    case PROP_LUX_THRESHOLD:
+      g_value_set_double (value, self->scene_settings.lux_threshold);
       break;
     case PROP_BACKEND:
       g_value_set_enum (value, self->backend);
@@ -328,6 +380,22 @@ install_properties (GObjectClass *klass)
       g_param_spec_enum ("scene", "Scene",
           "What the picture shows, which chooses among the shipped models",
           GST_TYPE_DSSR_SCENE, GST_DSSR_SCENE_AUTO, playing));
+  g_object_class_install_property (klass, PROP_SCENE_HOLD,
+      g_param_spec_uint ("scene-hold", "Scene hold",
+          "Frames in a row that must want another scene, or other contrast, "
+          "before it is used; as long counts what was said on a buffer",
+          0, MAX_SCENE_HOLD, DEFAULT_SCENE_HOLD, playing));
+  g_object_class_install_property (klass, PROP_SCENE_CONFIDENCE,
+      g_param_spec_double ("scene-confidence", "Scene confidence",
+          "Confidence that a hint about the scene needs to count; a fifth less "
+          "for the scene in use",
+          0, 1, DEFAULT_SCENE_CONFIDENCE, playing));
+  g_object_class_install_property (klass, PROP_LUX_THRESHOLD,
+      g_param_spec_double ("lux-threshold", "Lux threshold",
+          "Light around the viewer from which on it is bright, in lux; it "
+          "stays "
+          "so down to a fifth less (0: never)",
+          0, MAX_LUX, DEFAULT_LUX_THRESHOLD, playing));
   g_object_class_install_property (klass, PROP_BACKEND,
       g_param_spec_enum ("backend", "Backend",
           "What computes; all give the same bytes", GST_TYPE_DSSR_BACKEND,
@@ -352,7 +420,9 @@ install_properties (GObjectClass *klass)
    * * `model` (string): path of the model in use
    * * `sub-model` (string): its name, without folder and ending
    * * `scene` (string): `landscape` or `portrait`, which is wanted
-   * * `scene-reason` (string): why, `property` or `orientation`
+   * * `scene-reason` (string): why, `property`, `meta`, `regions`, `event`,
+   *   `caps`, `orientation` or `default`
+   * * `bright` (boolean): whether it is bright around the viewer
    * * `rung` (string): `quality`, `balanced` or `saver`, which is wanted
    * * `rung-reason` (string): why, `default`
    * * `backend` (string): name of the kernels in use, or `vulkan (device)`
@@ -419,5 +489,8 @@ gst_ds_super_res_init (GstDsSuperRes *self)
   self->used_scene = GST_DSSR_SCENE_LANDSCAPE;
   self->used_rung = GST_DSSR_RUNG_BALANCED;
   self->lookahead = DEFAULT_LOOKAHEAD;
+  self->scene_settings = (GstDssrSceneSettings){
+      DEFAULT_SCENE_HOLD, DEFAULT_SCENE_CONFIDENCE, DEFAULT_LUX_THRESHOLD};
+  self->event_hint = GST_DSSR_SCENE_HINT_NONE;
   gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
 }

@@ -9,6 +9,7 @@
 #include "engine/dssr.h"
 #include "enums.h"
 #include "rgb.h"
+#include "scene.h"
 
 G_BEGIN_DECLS
 
@@ -26,6 +27,7 @@ struct _GstDsSuperRes {
   GstDssrScale scale;
   gchar *model_file; /* NULL: a shipped one */
   GstDssrScene scene;
+  GstDssrSceneSettings scene_settings;
   DssrBackend backend;
   gchar *device; /* NULL: the best */
   guint lookahead;
@@ -43,11 +45,17 @@ struct _GstDsSuperRes {
   GstDssrScene used_scene;
   GstDssrRung used_rung;
   const gchar *scene_reason, *rung_reason; /* for these; static */
+  gboolean bright;                         /* around the viewer */
   gchar *model_path;                       /* of `model` */
+  GstDssrSceneHint event_hint; /* of all `dssr/scene` events together */
 
   /* The streaming thread's. */
   GstVideoInfo in_info, out_info;
   gboolean rotated; /* by the orientation tag: width and height swap */
+  GstDssrSceneHint caps_hint;
+  GstDssrSceneChooser chooser;
+  GstDssrScene wanted_scene; /* for the next frame */
+  GstDssrSceneSource wanted_by;
   DssrModel *model;
   DssrSession *session;
   const gchar *fallback; /* the session's, of which was told */
@@ -68,6 +76,18 @@ gboolean gst_ds_super_res_set_caps (
 gboolean gst_ds_super_res_update_model (GstDsSuperRes *self);
 void gst_ds_super_res_close_session (GstDsSuperRes *self);
 void gst_ds_super_res_close_model (GstDsSuperRes *self);
+
+/* ---- scenes.c: what the element hears about the scene ---- */
+
+/* Forgets what was heard of another stream, but for events. */
+void gst_ds_super_res_reset_scene (GstDsSuperRes *self);
+/* Listens to a `dssr/scene` event, from any thread. FALSE: it is none, or makes
+ * no sense. */
+gboolean gst_ds_super_res_hear_event (GstDsSuperRes *self, GstEvent *event);
+/* Set what is wanted for the stream of these caps, whose in_info is set, and
+ * for the frame that comes next. */
+void gst_ds_super_res_hear_caps (GstDsSuperRes *self, const GstCaps *caps);
+void gst_ds_super_res_hear_frame (GstDsSuperRes *self, GstBuffer *buffer);
 
 /* ---- stream.c: from buffer to buffer ---- */
 

@@ -1,11 +1,13 @@
 /* The plug-in: registers its one element.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dssrscenemeta.h"
 #include "gstdssuperres.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
 {
+  dssr_scene_meta_register ();
   return GST_ELEMENT_REGISTER (dssuperres, plugin);
 }
 

@@ -107,19 +107,8 @@ gst_ds_super_res_open_model_file (GstDsSuperRes *self)
 static GstDssrScene
 choose_scene (GstDsSuperRes *self, const gchar **reason)
 {
-  GST_OBJECT_LOCK (self);
-  GstDssrScene scene = self->scene;
-  GST_OBJECT_UNLOCK (self);
-
-  *reason = "property";
-  if (scene != GST_DSSR_SCENE_AUTO)
-    return scene;
-  *reason = "orientation";
-  const GstVideoInfo *info = &self->in_info;
-  gint64 width = (gint64)info->width * info->par_n;
-  gint64 height = (gint64)info->height * info->par_d;
-  gboolean portrait = self->rotated ? width > height : height > width;
-  return portrait ? GST_DSSR_SCENE_PORTRAIT : GST_DSSR_SCENE_LANDSCAPE;
+  *reason = gst_dssr_scene_source_nick (self->wanted_by);
+  return self->wanted_scene;
 }
 
 /* The rung that is wanted, and why, in a static word. */
@@ -258,6 +247,7 @@ gst_ds_super_res_set_caps (
     return FALSE;
   self->in_info = in;
   self->out_info = out;
+  gst_ds_super_res_hear_caps (self, incaps);
   if (!gst_ds_super_res_update_model (self))
     return FALSE;
 

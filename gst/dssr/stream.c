@@ -57,6 +57,7 @@ gst_ds_super_res_submit_input_buffer (
     }
   }
   gst_ds_super_res_observe (self, buffer);
+  gst_ds_super_res_hear_frame (self, buffer);
   if (!gst_ds_super_res_update_model (self)) {
     gst_buffer_unref (buffer);
     return GST_FLOW_ERROR;

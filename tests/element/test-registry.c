@@ -33,6 +33,9 @@ test_properties (void)
       {"scale", GST_PARAM_MUTABLE_PLAYING},
       {"model", GST_PARAM_MUTABLE_READY},
       {"scene", GST_PARAM_MUTABLE_PLAYING},
+      {"scene-hold", GST_PARAM_MUTABLE_PLAYING},
+      {"scene-confidence", GST_PARAM_MUTABLE_PLAYING},
+      {"lux-threshold", GST_PARAM_MUTABLE_PLAYING},
       {"backend", GST_PARAM_MUTABLE_READY},
       {"lookahead", GST_PARAM_MUTABLE_READY},
       {"threads", GST_PARAM_MUTABLE_READY},
@@ -63,7 +66,8 @@ test_values (void)
 {
   static const gchar *const values[][2] = {{"scale", "auto"}, {"scale", "2"},
       {"scale", "4"}, {"scene", "landscape"}, {"scene", "portrait"},
-      {"scene", "auto"}, {"backend", "scalar"}, {"backend", "cpu"},
+      {"scene", "auto"}, {"scene-hold", "30"}, {"scene-confidence", "0.75"},
+      {"lux-threshold", "1000"}, {"backend", "scalar"}, {"backend", "cpu"},
       {"backend", "vulkan"}, {"backend", "auto"}, {"lookahead", "3"},
       {"threads", "64"}, {"model", "/some/file"}, {"device", "0"}};
   GstElement *element = test_element (NULL, 1);
