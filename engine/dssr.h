@@ -140,8 +140,8 @@ typedef struct {
   int threads;
   const char *backend;  /* name of the kernels in use, or "vulkan (device)";
                            static */
-  const char *fallback; /* what happened to the GPU, in whose place the CPU now
-                           computes; static, or NULL */
+  const char *fallback; /* what happened to the GPU, in whose place the CPU
+                           computes until it is back; static, or NULL */
   double frame_ms;      /* time of the last frame: its push and its pull */
   double mean_ms;       /* the same, mean of all frames */
   gsize memory;         /* bytes that the session allocated */

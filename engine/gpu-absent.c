@@ -1,7 +1,7 @@
 /* In place of the GPU's files where the Vulkan backend is not built.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "engine/gpu.h"
+#include "engine/gpu-recovery.h"
 
 DssrGpu *
 dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error)
@@ -41,6 +41,35 @@ dssr_gpu_run (
 
 const char *
 dssr_gpu_get_name (const DssrGpu *gpu)
+{
+  g_return_val_if_reached (NULL);
+}
+
+DssrGpuRecovery *
+dssr_gpu_recovery_new (const DssrFormat *format)
+{
+  g_return_val_if_reached (NULL);
+}
+
+void
+dssr_gpu_recovery_free (DssrGpuRecovery *recovery)
+{
+}
+
+void
+dssr_gpu_recovery_begin (
+    DssrGpuRecovery *recovery, DssrGpu *gpu, DssrModel *model, int slots)
+{
+}
+
+void
+dssr_gpu_recovery_use_model (
+    DssrGpuRecovery *recovery, DssrModel *model, int slots)
+{
+}
+
+DssrGpu *
+dssr_gpu_recovery_take (DssrGpuRecovery *recovery)
 {
   g_return_val_if_reached (NULL);
 }

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/gpu-network.h"
+#include "engine/gpu.h"
 #include "engine/picture.h"
 
 #include <string.h>
@@ -32,8 +33,8 @@ is_covered (const DssrOp *op)
   return op->kind != DSSR_OP_HEAD || op->level == 0;
 }
 
-static gboolean
-check_operations (const DssrModel *model, GError **error)
+gboolean
+dssr_gpu_check_model (const DssrModel *model, GError **error)
 {
   if (model->n_planes > 1 || model->linear
       || model->n_aligned != model->window - 1) {
@@ -173,7 +174,7 @@ dssr_gpu_network_new (DssrVulkan *vulkan, DssrModel *model,
 {
   g_autoptr (DssrGpuNetwork) network = NULL;
 
-  if (!check_operations (model, error))
+  if (!dssr_gpu_check_model (model, error))
     return NULL;
   network = g_new0 (DssrGpuNetwork, 1);
   network->model = dssr_model_ref (model);

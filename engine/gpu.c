@@ -5,7 +5,14 @@
 #include "engine/gpu-network.h"
 
 struct _DssrGpu {
-  DssrVulkan *vulkan;
+  char *device; /* that was asked for, or NULL */
+  gboolean allow_cpu;
+  char *fault; /* that is to be tested, or NULL */
+  /* Since it was first opened, for the fault. */
+  guint64 submissions;
+  int attempts;
+
+  DssrVulkan *vulkan; /* NULL: closed */
   const char *name;
   DssrGpuNetwork *network; /* NULL: no model as yet */
 };
@@ -37,42 +44,61 @@ has_node (void)
   return FALSE;
 }
 
-DssrGpu *
-dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error)
+gboolean
+dssr_gpu_open (DssrGpu *gpu, GError **error)
 {
-  if (!allow_cpu && !has_node ()) {
+  if (!gpu->allow_cpu && !has_node ()) {
     g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
         "no driver of a GPU has a node in /dev");
-    return NULL;
+    return FALSE;
   }
   g_autofree char *folder =
       g_build_filename (g_get_user_cache_dir (), "dssr", NULL);
   gboolean has_folder = g_mkdir_with_parents (folder, 0700) == 0;
   const DssrVulkanConfig config = {
-      .device = device,
-      .allow_cpu = allow_cpu,
+      .device = gpu->device,
+      .allow_cpu = gpu->allow_cpu,
       .cache = has_folder ? folder : NULL,
+      .fault = gpu->fault,
+      .submissions = gpu->submissions,
+      .attempts = gpu->attempts++,
   };
   DssrVulkanMessage message;
-  DssrVulkan *vulkan = dssr_vulkan_open (&config, &message);
-  if (!vulkan) {
-    fail (&message, error);
-    return NULL;
-  }
+  gpu->vulkan = dssr_vulkan_open (&config, &message);
+  if (!gpu->vulkan)
+    return fail (&message, error);
 
   g_autofree char *name =
-      g_strdup_printf ("vulkan (%s)", dssr_vulkan_info (vulkan)->name);
-  DssrGpu *gpu = g_new0 (DssrGpu, 1);
-  gpu->vulkan = vulkan;
+      g_strdup_printf ("vulkan (%s)", dssr_vulkan_info (gpu->vulkan)->name);
   gpu->name = g_intern_string (name);
-  return gpu;
+  return TRUE;
+}
+
+void
+dssr_gpu_close (DssrGpu *gpu)
+{
+  g_clear_pointer (&gpu->network, dssr_gpu_network_free);
+  if (gpu->vulkan)
+    gpu->submissions = dssr_vulkan_submissions (gpu->vulkan);
+  g_clear_pointer (&gpu->vulkan, dssr_vulkan_close);
+}
+
+DssrGpu *
+dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error)
+{
+  g_autoptr (DssrGpu) gpu = g_new0 (DssrGpu, 1);
+  gpu->device = g_strdup (device);
+  gpu->allow_cpu = allow_cpu;
+  gpu->fault = g_strdup (g_getenv ("DSSR_VULKAN_FAULT"));
+  return dssr_gpu_open (gpu, error) ? g_steal_pointer (&gpu) : NULL;
 }
 
 void
 dssr_gpu_free (DssrGpu *gpu)
 {
-  g_clear_pointer (&gpu->network, dssr_gpu_network_free);
-  dssr_vulkan_close (gpu->vulkan);
+  dssr_gpu_close (gpu);
+  g_free (gpu->device);
+  g_free (gpu->fault);
   g_free (gpu);
 }
 

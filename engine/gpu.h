@@ -14,6 +14,14 @@ typedef struct _DssrGpu DssrGpu;
 DssrGpu *dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error);
 void dssr_gpu_free (DssrGpu *gpu);
 
+/* Gives back all that a GPU has, its model too; and opens it again, which with
+ * DSSR_ERROR_BACKEND may fail. Nothing else is done in between. */
+void dssr_gpu_close (DssrGpu *gpu);
+gboolean dssr_gpu_open (DssrGpu *gpu, GError **error);
+
+/* FALSE with DSSR_ERROR_BACKEND: no GPU can run the model. */
+gboolean dssr_gpu_check_model (const DssrModel *model, GError **error);
+
 /* Makes all that the model needs for pictures of this format. FALSE with
  * DSSR_ERROR_BACKEND: nothing has changed. */
 gboolean dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model,

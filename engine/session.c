@@ -4,7 +4,7 @@
  * `number % n_slots`; `next` is the one that the next pull enlarges.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "engine/gpu.h"
+#include "engine/gpu-recovery.h"
 #include "engine/network.h"
 #include "engine/picture.h"
 #include "kernels/kernels.h"
@@ -26,8 +26,9 @@ struct _DssrSession {
   int threads;   /* of the CPU */
   int band_rows; /* as configured */
   DssrModel *model;
-  DssrGpu *gpu;         /* NULL: the CPU computes */
-  const char *fallback; /* why it does so in the GPU's place; static */
+  DssrGpu *gpu;              /* NULL: the CPU computes */
+  DssrGpuRecovery *recovery; /* NULL until a GPU fails */
+  const char *fallback;      /* why it does so in the GPU's place; static */
   const DssrKernels *kernels;
   DssrPool *pool;       /* NULL until the CPU is needed */
   DssrNetwork *network; /* the same */
@@ -136,7 +137,15 @@ use_cpu (DssrSession *session, DssrModel *model, int n_slots, GError **error)
   return TRUE;
 }
 
-/* The CPU computes from here on; all features are to be made again. */
+static void
+forget_features (DssrSession *session)
+{
+  for (gint64 i = session->first; i < session->end; i++)
+    get_held (session, i)->seen = FALSE;
+}
+
+/* The CPU computes from here on, until the GPU is back; all features are to be
+ * made again. */
 static gboolean
 leave_gpu (
     DssrSession *session, DssrModel *model, int n_slots, const GError *reason)
@@ -144,10 +153,26 @@ leave_gpu (
   if (!use_cpu (session, model, n_slots, NULL))
     return FALSE;
   session->fallback = g_intern_string (reason->message);
-  g_clear_pointer (&session->gpu, dssr_gpu_free);
-  for (gint64 i = session->first; i < session->end; i++)
-    get_held (session, i)->seen = FALSE;
+  if (!session->recovery)
+    session->recovery = dssr_gpu_recovery_new (&session->format);
+  dssr_gpu_recovery_begin (
+      session->recovery, g_steal_pointer (&session->gpu), model, n_slots);
+  forget_features (session);
   return TRUE;
+}
+
+/* Uses the GPU again, if it is back. */
+static void
+return_to_gpu (DssrSession *session)
+{
+  if (!session->recovery)
+    return;
+  session->gpu = dssr_gpu_recovery_take (session->recovery);
+  if (!session->gpu)
+    return;
+  session->fallback = NULL;
+  g_clear_pointer (&session->network, dssr_network_free);
+  forget_features (session);
 }
 
 /* Makes the network for a model, with the window that it has. */
@@ -163,6 +188,8 @@ use_model (DssrSession *session, DssrModel *model, GError **error)
   if (!session->gpu) {
     if (!use_cpu (session, model, n_slots, error))
       return FALSE;
+    if (session->recovery)
+      dssr_gpu_recovery_use_model (session->recovery, model, n_slots);
   } else if (!dssr_gpu_use_model (
                  session->gpu, model, &session->format, n_slots, &reason)
              && !leave_gpu (session, model, n_slots, reason)) {
@@ -218,6 +245,7 @@ dssr_session_new (
     return NULL;
   }
   session->fallback = NULL;
+  g_clear_pointer (&session->recovery, dssr_gpu_recovery_free);
   return g_steal_pointer (&session);
 }
 
@@ -227,6 +255,7 @@ dssr_session_free (DssrSession *session)
   release_all (session);
   g_free (session->held);
   g_clear_pointer (&session->gpu, dssr_gpu_free);
+  g_clear_pointer (&session->recovery, dssr_gpu_recovery_free);
   g_clear_pointer (&session->network, dssr_network_free);
   g_clear_pointer (&session->pool, dssr_pool_free);
   g_clear_pointer (&session->model, dssr_model_unref);
@@ -353,6 +382,8 @@ static gboolean
 enlarge (DssrSession *session, const DssrPicture *picture, gboolean base,
     GError **error)
 {
+  if (!session->gpu)
+    return_to_gpu (session);
   DssrJob job = make_job (session, picture, base);
   g_autoptr (GError) reason = NULL;
   if (session->gpu) {

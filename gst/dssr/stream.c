@@ -110,18 +110,23 @@ pull (GstDsSuperRes *self, GstVideoFrame *video, gboolean late, GError **error)
   return ok;
 }
 
-/* Says once that the CPU has taken over from the GPU. */
+/* Says once that the CPU has taken over from the GPU, or the GPU again from the
+ * CPU. */
 static void
 tell_fallback (GstDsSuperRes *self, const DssrStats *stats)
 {
   if (stats->fallback == self->fallback)
     return;
   self->fallback = stats->fallback;
-  GST_ELEMENT_WARNING (self, RESOURCE, FAILED,
-      ("The GPU cannot be used any more (%s): the CPU is used instead, with "
-       "the same result.",
-          stats->fallback),
-      (NULL));
+  if (stats->fallback)
+    GST_ELEMENT_WARNING (self, RESOURCE, FAILED,
+        ("The GPU cannot be used now (%s): the CPU is used until it is back, "
+         "with the same result.",
+            stats->fallback),
+        (NULL));
+  else
+    GST_ELEMENT_INFO (self, RESOURCE, FAILED,
+        ("The GPU is back, and used again: %s.", stats->backend), (NULL));
 }
 
 GstFlowReturn

@@ -326,7 +326,8 @@ dssr_vulkan_wait (DssrVulkan *vulkan, DssrVulkanMessage *message)
   if (!is_faulty (vulkan, DSSR_FAULT_TIMEOUT))
     result = vkWaitSemaphores (vulkan->device, &info,
         vulkan->info.kind == DSSR_VULKAN_CPU ? CPU_TIMEOUT_NS : TIMEOUT_NS);
-  if (is_faulty (vulkan, DSSR_FAULT_LOST))
+  if (is_faulty (vulkan, DSSR_FAULT_LOST)
+      || is_faulty (vulkan, DSSR_FAULT_MISSING))
     result = VK_ERROR_DEVICE_LOST;
   vulkan->hung = result == VK_TIMEOUT;
   return dssr_vulkan_check (message, "a frame on the GPU", result);

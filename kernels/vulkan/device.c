@@ -89,14 +89,14 @@ choose (const DssrVulkanInfo *infos, int n, const DssrVulkanConfig *config,
 }
 
 static bool
-read_fault (DssrVulkan *vulkan, DssrVulkanMessage *message)
+read_fault (DssrVulkan *vulkan, const char *text, DssrVulkanMessage *message)
 {
   static const char *const names[] = {
       [DSSR_FAULT_LOST] = "lost",
       [DSSR_FAULT_OUT_OF_MEMORY] = "oom",
       [DSSR_FAULT_TIMEOUT] = "timeout",
+      [DSSR_FAULT_MISSING] = "missing",
   };
-  const char *text = getenv ("DSSR_VULKAN_FAULT");
   char name[10];
   unsigned long at;
   int end = 0;
@@ -104,7 +104,7 @@ read_fault (DssrVulkan *vulkan, DssrVulkanMessage *message)
   if (!text || !*text)
     return true;
   if (sscanf (text, "%9[a-z]@%9lu%n", name, &at, &end) == 2 && !text[end]) {
-    for (int i = DSSR_FAULT_LOST; i <= DSSR_FAULT_TIMEOUT; i++) {
+    for (int i = DSSR_FAULT_LOST; i <= DSSR_FAULT_MISSING; i++) {
       if (strcmp (name, names[i]) == 0) {
         vulkan->fault = (DssrFault)i;
         vulkan->fault_at = at;
@@ -113,8 +113,17 @@ read_fault (DssrVulkan *vulkan, DssrVulkanMessage *message)
     }
   }
   return dssr_vulkan_fail (message,
-      "DSSR_VULKAN_FAULT is \"%.100s\", must be lost@N, oom@N or timeout@N",
+      "DSSR_VULKAN_FAULT is \"%.100s\", must be lost@N, oom@N, timeout@N or "
+      "missing@N",
       text);
+}
+
+/* Whether the fault to be tested is that the device is not there now. */
+static bool
+is_missing (const DssrVulkan *vulkan, int attempts)
+{
+  return vulkan->fault == DSSR_FAULT_MISSING
+         && vulkan->submitted > vulkan->fault_at && attempts < 3;
 }
 
 static uint32_t
@@ -203,6 +212,7 @@ make_timeline (DssrVulkan *vulkan)
   const VkSemaphoreTypeCreateInfo type = {
       .sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
       .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
+      .initialValue = vulkan->submitted,
   };
   const VkSemaphoreCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
@@ -225,8 +235,11 @@ open_device (DssrVulkan *vulkan, const DssrVulkanConfig *config,
   for (int i = 0; i < n; i++)
     dssr_vulkan_describe (devices[i], i, &infos[i]);
   const int chosen = choose (infos, n, config, message);
-  if (chosen < 0 || !read_fault (vulkan, message))
+  vulkan->submitted = config->submissions;
+  if (chosen < 0 || !read_fault (vulkan, config->fault, message))
     return false;
+  if (is_missing (vulkan, config->attempts))
+    return dssr_vulkan_fail (message, "the device is missing");
 
   vulkan->info = infos[chosen];
   vulkan->physical = devices[chosen];
@@ -309,4 +322,10 @@ const DssrVulkanInfo *
 dssr_vulkan_info (const DssrVulkan *vulkan)
 {
   return &vulkan->info;
+}
+
+uint64_t
+dssr_vulkan_submissions (const DssrVulkan *vulkan)
+{
+  return vulkan->submitted;
 }

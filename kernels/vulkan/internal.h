@@ -40,6 +40,7 @@ typedef enum {
   DSSR_FAULT_LOST,
   DSSR_FAULT_OUT_OF_MEMORY,
   DSSR_FAULT_TIMEOUT,
+  DSSR_FAULT_MISSING,
 } DssrFault;
 
 struct DssrVulkan {

@@ -62,6 +62,15 @@ typedef struct {
   bool allow_cpu;     /* the CPU in the guise of a GPU will do */
   bool plain;         /* does without OpSDot, for comparison */
   const char *cache;  /* folder for compiled pipelines, or NULL: none */
+
+  /* A failure to be tested, or NULL: "lost@N", "oom@N" or "timeout@N" makes the
+   * submission of that number fail, counted from 0; "missing@N" is "lost@N",
+   * and the device is not there for the next two attempts to open it. */
+  const char *fault;
+  /* Where this device is one that was opened again: what was submitted to it
+   * before, and how often it was opened or tried. */
+  uint64_t submissions;
+  int attempts;
 } DssrVulkanConfig;
 
 /* A device at work, for one thread at a time. */
@@ -70,6 +79,8 @@ typedef struct DssrVulkan DssrVulkan;
 DssrVulkan *dssr_vulkan_open (
     const DssrVulkanConfig *config, DssrVulkanMessage *message);
 void dssr_vulkan_close (DssrVulkan *vulkan);
+/* How much was submitted, since the device was first opened. */
+uint64_t dssr_vulkan_submissions (const DssrVulkan *vulkan);
 const DssrVulkanInfo *dssr_vulkan_info (const DssrVulkan *vulkan);
 /* Writes what pipelines were compiled to the cache, if there are new ones. */
 void dssr_vulkan_save_cache (DssrVulkan *vulkan);
@@ -176,9 +187,7 @@ bool dssr_vulkan_end (DssrVulkanCommands *commands, DssrVulkanMessage *message);
 int dssr_vulkan_barriers (const DssrVulkanCommands *commands);
 
 /* Hands commands to the GPU; dssr_vulkan_wait waits until all that were handed
- * over are done. After a failure of either, the device does no more work. The
- * environment variable DSSR_VULKAN_FAULT makes one fail: "lost@N", "oom@N" or
- * "timeout@N", where N counts what was submitted, from 0. */
+ * over are done. After a failure of either, the device does no more work. */
 bool dssr_vulkan_submit (
     DssrVulkanCommands *commands, DssrVulkanMessage *message);
 bool dssr_vulkan_wait (DssrVulkan *vulkan, DssrVulkanMessage *message);

@@ -99,6 +99,43 @@ test_lost (void)
   g_assert_true (strchr (warnings->str, '\n')[1] == '\0');
 }
 
+/* A GPU that is lost and comes back: a warning, then a message that says so. */
+static void
+test_back (void)
+{
+  GstElement *element = test_element ("x2", 0);
+  gint64 deadline = g_get_monotonic_time () + 60 * G_TIME_SPAN_SECOND;
+  GstMessage *message = NULL;
+  guint n = 0;
+
+  g_object_set (element, "backend", DSSR_BACKEND_VULKAN, NULL);
+  g_setenv ("DSSR_VULKAN_FAULT", "lost@1", TRUE);
+  GstHarness *h = test_harness (element, test_caps ("I420", 20, 14));
+  g_unsetenv ("DSSR_VULKAN_FAULT");
+  for (; n < 2; n++) {
+    test_push (h, n);
+    test_expect_frame (h, n);
+  }
+  test_expect_error (h, GST_MESSAGE_WARNING, GST_RESOURCE_ERROR,
+      GST_RESOURCE_ERROR_FAILED, "the GPU is lost", "until it is back", NULL);
+  g_autofree gchar *backend = test_stat_string (h, "backend");
+  g_assert_null (strstr (backend, "vulkan"));
+  while (!message && g_get_monotonic_time () < deadline) {
+    g_usleep (5000);
+    test_push (h, n);
+    test_expect_frame (h, n++);
+    message = test_message (h, GST_MESSAGE_INFO);
+  }
+  g_assert_nonnull (message);
+  gst_message_unref (message);
+  g_autofree gchar *back = test_stat_string (h, "backend");
+  g_assert_true (g_str_has_prefix (back, "vulkan ("));
+  test_push (h, n);
+  test_expect_frame (h, n);
+  g_assert_null (test_message (h, GST_MESSAGE_WARNING));
+  test_teardown (h);
+}
+
 static void
 test_stats (void)
 {
@@ -126,6 +163,7 @@ main (int argc, char **argv)
   test_init (&argc, &argv);
   g_test_add_func ("/vulkan/formats", test_formats);
   g_test_add_func ("/vulkan/lost", test_lost);
+  g_test_add_func ("/vulkan/back", test_back);
   g_test_add_func ("/vulkan/stats", test_stats);
   return test_run ();
 }

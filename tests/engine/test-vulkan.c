@@ -119,49 +119,172 @@ test_turns (void)
   }
 }
 
+/* ---- Failures ---- */
+
 #define FRAMES 50
 
-static const int *
-film (void)
+/* The same video through a GPU that fails, and through the contract. */
+typedef struct {
+  DssrSession *sessions[2]; /* on the GPU, by the contract */
+  Image *outs[2];
+  GPtrArray *images;
+  DssrStats stats; /* of the GPU's session */
+} Film;
+
+static DssrSession *
+start_session (DssrModel *model, DssrBackend backend)
 {
-  static int numbers[FRAMES + 1];
-  for (int i = 0; i < FRAMES; i++)
-    numbers[i] = i;
-  numbers[FRAMES] = END;
-  return numbers;
+  Stream stream = make_stream ("x2", 12, 10);
+  g_autoptr (GError) error = NULL;
+  stream.config.backend = backend;
+  DssrSession *session = dssr_session_new (model, &stream.config, &error);
+  g_assert_no_error (error);
+  return session;
 }
 
-/* A GPU that fails at a submission: nobody can see it in the pictures. */
+static Film
+film_new (const char *fault)
+{
+  g_autoptr (DssrModel) model = load_model ("x2");
+  DssrFormat format = make_stream ("x2", 24, 20).config.format;
+  Film film = {
+      .images = g_ptr_array_new_with_free_func ((GDestroyNotify)image_free)};
+  g_setenv ("DSSR_VULKAN_FAULT", fault, TRUE);
+  film.sessions[0] = start_session (model, DSSR_BACKEND_VULKAN);
+  g_unsetenv ("DSSR_VULKAN_FAULT");
+  film.sessions[1] = start_session (model, DSSR_BACKEND_SCALAR);
+  for (int i = 0; i < 2; i++)
+    film.outs[i] = image_new (&format, &(Layout){0});
+  return film;
+}
+
 static void
-check_fault (const GPtrArray *expected, const char *kind, int at)
+film_clear (Film *film)
+{
+  for (int i = 0; i < 2; i++) {
+    dssr_session_free (film->sessions[i]);
+    image_free (film->outs[i]);
+  }
+  g_ptr_array_unref (film->images);
+}
+
+/* The next frame in, and one out of both sessions, which are the same. */
+static void
+film_step (Film *film)
+{
+  g_autoptr (GError) error = NULL;
+  int number = (int)film->images->len;
+  const DssrFormat format = make_stream ("x2", 12, 10).config.format;
+  Image *image = image_new (&format, &(Layout){0});
+  image_draw (image, number);
+  g_ptr_array_add (film->images, image);
+  for (int i = 0; i < 2; i++) {
+    DssrSession *session = film->sessions[i];
+    dssr_session_push (session, &image->picture, image, image_release, &error);
+    g_assert_no_error (error);
+    g_assert_true ((dssr_session_peek (session) != NULL) == (number > 0));
+    if (number > 0)
+      dssr_session_pull (session, &film->outs[i]->picture, &error);
+    g_assert_no_error (error);
+  }
+  if (memcmp (film->outs[0]->memory, film->outs[1]->memory, film->outs[0]->size)
+      != 0)
+    g_error ("frame %d differs", number - 1);
+  dssr_session_get_stats (film->sessions[0], &film->stats);
+}
+
+static gboolean
+is_on_gpu (const Film *film)
+{
+  gboolean on_gpu = g_str_has_prefix (film->stats.backend, "vulkan (");
+  g_assert_true (on_gpu == (film->stats.fallback == NULL));
+  return on_gpu;
+}
+
+/* A GPU that fails at a submission, and comes back: nobody can see it in the
+ * pictures. */
+static void
+check_fault (const char *kind, int at)
 {
   g_autofree char *fault = g_strdup_printf ("%s@%d", kind, at);
-  DssrStats stats;
-  Stream stream = make_stream ("x2", 12, 10);
-  stream.config.backend = DSSR_BACKEND_VULKAN;
-  stream.stats = &stats;
+  Film film = film_new (fault);
+  gint64 deadline = g_get_monotonic_time () + 60 * G_TIME_SPAN_SECOND;
+  int after = 0;
 
-  g_setenv ("DSSR_VULKAN_FAULT", fault, TRUE);
-  g_autoptr (GPtrArray) made = stream_run (&stream, film ());
-  g_unsetenv ("DSSR_VULKAN_FAULT");
-  assert_all_same (expected, made);
-  g_assert_nonnull (stats.fallback);
-  g_assert_null (strstr (stats.backend, "vulkan"));
+  film_step (&film);
+  for (int i = 0; i < at; i++) {
+    film_step (&film);
+    g_assert_true (is_on_gpu (&film));
+  }
+  film_step (&film);
+  g_assert_false (is_on_gpu (&film));
+  for (int i = at; i < FRAMES || after < 4; i++) {
+    film_step (&film);
+    if (is_on_gpu (&film)) {
+      after++;
+    } else {
+      g_assert_cmpint (after, ==, 0); /* it does not fail again */
+      g_assert_cmpint (g_get_monotonic_time (), <, deadline);
+      g_usleep (5000);
+    }
+  }
+  film_clear (&film);
 }
 
 static void
 test_faults (void)
 {
-  const char *const kinds[] = {"lost", "oom", "timeout"};
-  Stream stream = make_stream ("x2", 12, 10);
-  stream.config.backend = DSSR_BACKEND_CPU;
-  g_autoptr (GPtrArray) expected = stream_run (&stream, film ());
-  g_assert_cmpuint (expected->len, ==, FRAMES);
+  const char *const kinds[] = {"lost", "oom", "timeout", "missing"};
 
   /* Every submission, in one way; the first ones in all. */
   for (int at = 0; at < FRAMES; at++)
-    for (int i = 0; i < (at < 4 ? 3 : 1); i++)
-      check_fault (expected, kinds[(at + i) % 3], at);
+    for (int i = 0; i < (at < 4 ? 4 : 1); i++)
+      check_fault (kinds[(at + i) % 4], at);
+}
+
+/* The model changes while the GPU is away, and once more when it is ready. */
+static void
+test_switch_without_gpu (void)
+{
+  g_autoptr (DssrModel) other = load_model ("x2-window5");
+  g_autoptr (DssrModel) model = load_model ("x2");
+  Film film = film_new ("lost@1");
+  g_autoptr (GError) error = NULL;
+
+  for (int i = 0; i < 3; i++)
+    film_step (&film);
+  g_assert_false (is_on_gpu (&film));
+  for (int i = 0; i < 3; i++) {
+    for (int j = 0; j < 2; j++) {
+      dssr_session_switch_model (
+          film.sessions[j], i & 1 ? model : other, &error);
+      g_assert_no_error (error);
+    }
+    film_step (&film);
+    g_usleep (i * 300000);
+  }
+  gint64 deadline = g_get_monotonic_time () + 60 * G_TIME_SPAN_SECOND;
+  while (!is_on_gpu (&film) && g_get_monotonic_time () < deadline) {
+    g_usleep (5000);
+    film_step (&film);
+  }
+  for (int i = 0; i < 6; i++)
+    film_step (&film);
+  g_assert_true (is_on_gpu (&film));
+  film_clear (&film);
+}
+
+/* A session that ends while the GPU is away. */
+static void
+test_end_without_gpu (void)
+{
+  for (int i = 0; i < 4; i++) {
+    Film film = film_new ("lost@1");
+    for (int j = 0; j < 4; j++)
+      film_step (&film);
+    g_usleep (i * 60000);
+    film_clear (&film);
+  }
 }
 
 static void
@@ -297,6 +420,8 @@ main (int argc, char **argv)
   g_test_add_func ("/vulkan/layouts", test_layouts);
   g_test_add_func ("/vulkan/turns", test_turns);
   g_test_add_func ("/vulkan/faults", test_faults);
+  g_test_add_func ("/vulkan/switch-without-gpu", test_switch_without_gpu);
+  g_test_add_func ("/vulkan/end-without-gpu", test_end_without_gpu);
   g_test_add_func ("/vulkan/device", test_device);
   g_test_add_func ("/vulkan/auto", test_auto);
   g_test_add_func ("/vulkan/cache", test_cache);
