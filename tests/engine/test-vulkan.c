@@ -208,9 +208,10 @@ check_fault (const char *kind, int at)
 {
   g_autofree char *fault = g_strdup_printf ("%s@%d", kind, at);
   Film film = film_new (fault);
-  gint64 deadline = g_get_monotonic_time () + 60 * G_TIME_SPAN_SECOND;
+  gint64 deadline = g_get_monotonic_time () + 300 * G_TIME_SPAN_SECOND;
   int after = 0;
 
+  g_test_message ("%s", fault);
   film_step (&film);
   for (int i = 0; i < at; i++) {
     film_step (&film);
@@ -263,7 +264,7 @@ test_switch_without_gpu (void)
     film_step (&film);
     g_usleep (i * 300000);
   }
-  gint64 deadline = g_get_monotonic_time () + 60 * G_TIME_SPAN_SECOND;
+  gint64 deadline = g_get_monotonic_time () + 300 * G_TIME_SPAN_SECOND;
   while (!is_on_gpu (&film) && g_get_monotonic_time () < deadline) {
     g_usleep (5000);
     film_step (&film);
