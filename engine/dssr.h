@@ -193,10 +193,33 @@ DSSR_API void dssr_session_drain (DssrSession *session);
 /* Forgets and releases all frames. */
 DSSR_API void dssr_session_reset (DssrSession *session);
 
-/* Uses another model of the same scale, and RGB as the one before or not, from
- * the next pull on; the history is kept. */
-DSSR_API gboolean dssr_session_switch_model (
+/* ---- Another model in the middle of a stream ---- */
+
+/* A model that is ready for a session: planned for its pictures, with the
+ * weights as its kernels want them, and on a GPU with compiled pipelines. What
+ * the models of a session compute in, they share. */
+typedef struct _DssrPrepared DssrPrepared;
+
+/* Makes a model ready for a session: this takes tens of milliseconds, on a GPU
+ * seconds. The one function that any thread may call while another one uses the
+ * session, whose frames it does not hold up. The model has the session's scale,
+ * and is for RGB or not as the first one was.
+ * Returns a new reference, or NULL with DSSR_ERROR_FORMAT, or
+ * DSSR_ERROR_BACKEND when the session's GPU cannot run it. All references are
+ * dropped before the session is freed; until then, from any thread. */
+DSSR_API DssrPrepared *dssr_session_prepare_model (
     DssrSession *session, DssrModel *model, GError **error);
+DSSR_API DssrPrepared *dssr_prepared_ref (DssrPrepared *prepared);
+DSSR_API void dssr_prepared_unref (DssrPrepared *prepared);
+
+/* Uses a model that was prepared for this session from the next pull on. The
+ * history is kept: that pull makes the features of the held frames anew, so its
+ * result is the one of a session that always had this model, as long as the
+ * held frames reach. The session keeps a reference. FALSE with
+ * DSSR_ERROR_FORMAT, when there is not enough memory, or DSSR_ERROR_BACKEND:
+ * the model in use stays. */
+DSSR_API gboolean dssr_session_switch_model (
+    DssrSession *session, DssrPrepared *prepared, GError **error);
 
 /* Frames that a result comes after its input: config.lookahead, less if the
  * window is shorter. */
@@ -207,5 +230,6 @@ DSSR_API void dssr_session_get_stats (
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrModel, dssr_model_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrSession, dssr_session_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrPrepared, dssr_prepared_unref)
 
 G_END_DECLS

@@ -32,6 +32,24 @@ dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
   g_return_val_if_reached (FALSE);
 }
 
+DssrGpuNetwork *
+dssr_gpu_prepare (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
+    int slots, GError **error)
+{
+  g_return_val_if_reached (NULL);
+}
+
+DssrGpuNetwork *
+dssr_gpu_exchange (DssrGpu *gpu, DssrGpuNetwork *network)
+{
+  g_return_val_if_reached (NULL);
+}
+
+void
+dssr_gpu_network_free (DssrGpuNetwork *network)
+{
+}
+
 gboolean
 dssr_gpu_run (
     DssrGpu *gpu, const DssrJob *job, guint64 *time_ns, GError **error)

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/network.h"
+#include "engine/gpu.h"
 #include "kernels/vulkan/vulkan.h"
 
 /* The operations of a program in the order in which they are recorded, and
@@ -31,7 +31,7 @@ typedef struct {
   DssrVulkanCommands *commands;
 } DssrGpuRecording;
 
-typedef struct {
+struct _DssrGpuNetwork {
   DssrModel *model;
   DssrFormat format;
   DssrPlan *plan; /* for its programs; the places are our own */
@@ -45,11 +45,10 @@ typedef struct {
   DssrVulkanMemory *memory;
   DssrGpuRecording recordings[DSSR_GPU_RECORDINGS];
   int next_recording;
-} DssrGpuNetwork;
+};
 
 DssrGpuNetwork *dssr_gpu_network_new (DssrVulkan *vulkan, DssrModel *model,
     const DssrFormat *format, int slots, GError **error);
-void dssr_gpu_network_free (DssrGpuNetwork *network);
 
 /* The commands for a job, recorded when they are new; NULL: they cannot be. */
 DssrVulkanCommands *dssr_gpu_network_record (

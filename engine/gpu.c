@@ -102,16 +102,30 @@ dssr_gpu_free (DssrGpu *gpu)
   g_free (gpu);
 }
 
+DssrGpuNetwork *
+dssr_gpu_prepare (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
+    int slots, GError **error)
+{
+  return dssr_gpu_network_new (gpu->vulkan, model, format, slots, error);
+}
+
+DssrGpuNetwork *
+dssr_gpu_exchange (DssrGpu *gpu, DssrGpuNetwork *network)
+{
+  DssrGpuNetwork *before = gpu->network;
+  gpu->network = network;
+  return before;
+}
+
 gboolean
 dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
     int slots, GError **error)
 {
-  DssrGpuNetwork *network =
-      dssr_gpu_network_new (gpu->vulkan, model, format, slots, error);
+  DssrGpuNetwork *network = dssr_gpu_prepare (gpu, model, format, slots, error);
   if (!network)
     return FALSE;
-  g_clear_pointer (&gpu->network, dssr_gpu_network_free);
-  gpu->network = network;
+  network = dssr_gpu_exchange (gpu, network);
+  g_clear_pointer (&network, dssr_gpu_network_free);
   return TRUE;
 }
 

@@ -6,6 +6,7 @@
 #include "engine/network.h"
 
 typedef struct _DssrGpu DssrGpu;
+typedef struct _DssrGpuNetwork DssrGpuNetwork;
 
 /* Opens a device, which as yet has no model.
  * device: as in DssrSessionConfig
@@ -26,6 +27,14 @@ gboolean dssr_gpu_check_model (const DssrModel *model, GError **error);
  * DSSR_ERROR_BACKEND: nothing has changed. */
 gboolean dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model,
     const DssrFormat *format, int slots, GError **error);
+
+/* The same in two steps: makes it, in any thread while another one uses the
+ * GPU, but one at a time; and exchanges it for the one in use, which may be
+ * NULL. What is not in use is the caller's, and freed before the GPU is. */
+DssrGpuNetwork *dssr_gpu_prepare (DssrGpu *gpu, DssrModel *model,
+    const DssrFormat *format, int slots, GError **error);
+DssrGpuNetwork *dssr_gpu_exchange (DssrGpu *gpu, DssrGpuNetwork *network);
+void dssr_gpu_network_free (DssrGpuNetwork *network);
 
 /* As dssr_network_run. FALSE with DSSR_ERROR_BACKEND: the GPU cannot be used
  * any more, nothing was written, and all features are lost. */

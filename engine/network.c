@@ -4,11 +4,6 @@
 #include "engine/network.h"
 #include "engine/picture.h"
 
-#include <stdlib.h>
-
-/* Far above what a sound model needs for the largest picture. */
-#define MAX_MEMORY ((guint64)8 << 30)
-
 /* Copies the convolutions, whose weights as the kernels want them lie one after
  * the other from `begin` on; returns where they end. NULL: only measures. */
 static guint64
@@ -36,7 +31,7 @@ pack (DssrNetwork *network, guint8 *begin)
 }
 
 static void
-make_workers (DssrNetwork *network, guint8 *local)
+make_workers (DssrNetwork *network)
 {
   const DssrPlan *plan = network->plan;
   int n_nodes = 0;
@@ -47,17 +42,16 @@ make_workers (DssrNetwork *network, guint8 *local)
       g_aligned_alloc0 ((gsize)plan->threads, sizeof (DssrWorker), 64);
   for (int i = 0; i < plan->threads; i++) {
     DssrWorker *worker = &network->workers[i];
-    worker->local = local + plan->local * (guint64)i;
     worker->begins = g_aligned_alloc0 (2, row_numbers, 64);
     worker->ends = worker->begins + row_numbers / sizeof (int);
   }
 }
 
 DssrNetwork *
-dssr_network_new (DssrModel *model, const DssrFormat *format, int slots,
-    const DssrKernels *kernels, DssrPool *pool, int band_rows, GError **error)
+dssr_network_new (DssrModel *model, const DssrFormat *format,
+    const DssrKernels *kernels, DssrPool *pool, int band_rows)
 {
-  g_autoptr (DssrNetwork) network = g_new0 (DssrNetwork, 1);
+  DssrNetwork *network = g_new0 (DssrNetwork, 1);
   int threads = dssr_pool_get_threads (pool);
   network->model = dssr_model_ref (model);
   network->plan =
@@ -67,44 +61,59 @@ dssr_network_new (DssrModel *model, const DssrFormat *format, int slots,
   network->pool = pool;
   network->band_rows = band_rows;
 
-  const DssrPlan *plan = network->plan;
-  guint64 frames = plan->kept * (guint64)slots;
-  guint64 local = plan->local * (guint64)threads;
-  guint64 size = plan->shared + frames + local + pack (network, NULL);
-  void *memory = NULL;
-  if (size > MIN (MAX_MEMORY, G_MAXSIZE / 2)
-      || posix_memalign (
-          &memory, DSSR_ALIGNMENT, MAX ((gsize)size, DSSR_ALIGNMENT))) {
-    g_set_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
-        "Not enough memory: this model needs %" G_GUINT64_FORMAT
-        " MiB for pictures of %dx%d",
-        size >> 20, format->width, format->height);
-    return NULL;
-  }
-  network->size = (gsize)size;
-  network->shared = memory;
-  network->slots = network->shared + plan->shared;
-  make_workers (network, network->slots + frames);
+  make_workers (network);
   for (int stage = 0; stage < DSSR_N_STAGES; stage++)
     network->convs[stage] = g_new0 (DssrConv, model->stages[stage].n_ops);
-  pack (network, network->slots + frames + local);
+  network->weights_size = (gsize)pack (network, NULL);
+  network->weights = g_aligned_alloc0 (
+      1, MAX (network->weights_size, DSSR_ALIGNMENT), DSSR_ALIGNMENT);
+  pack (network, network->weights);
   for (int kind = 0; kind < DSSR_N_PROGRAMS; kind++)
-    network->progress[kind] =
-        dssr_progress_new (threads, dssr_program_end (&plan->programs[kind]));
-  return g_steal_pointer (&network);
+    network->progress[kind] = dssr_progress_new (
+        threads, dssr_program_end (&network->plan->programs[kind]));
+  return network;
+}
+
+guint64
+dssr_network_get_size (const DssrNetwork *network, int slots)
+{
+  const DssrPlan *plan = network->plan;
+  return plan->shared + plan->kept * (guint64)slots
+         + plan->local * (guint64)plan->threads;
+}
+
+gboolean
+dssr_network_place (
+    DssrNetwork *network, DssrArena *arena, int slots, GError **error)
+{
+  const DssrPlan *plan = network->plan;
+  guint64 size = dssr_network_get_size (network, slots);
+  if (!dssr_arena_reserve (arena, size)) {
+    g_set_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
+        "Not enough memory: this model needs %" G_GUINT64_FORMAT
+        " MiB for pictures of this size",
+        size >> 20);
+    return FALSE;
+  }
+  network->shared = arena->data;
+  network->slots = network->shared + plan->shared;
+  guint8 *local = network->slots + plan->kept * (guint64)slots;
+  for (int i = 0; i < plan->threads; i++)
+    network->workers[i].local = local + plan->local * (guint64)i;
+  return TRUE;
 }
 
 void
 dssr_network_free (DssrNetwork *network)
 {
-  for (int i = 0; network->workers && i < network->plan->threads; i++)
+  for (int i = 0; i < network->plan->threads; i++)
     g_aligned_free (network->workers[i].begins);
   g_aligned_free (network->workers);
   for (int kind = 0; kind < DSSR_N_PROGRAMS; kind++)
-    g_clear_pointer (&network->progress[kind], dssr_progress_free);
+    dssr_progress_free (network->progress[kind]);
   for (int stage = 0; stage < DSSR_N_STAGES; stage++)
     g_free (network->convs[stage]);
-  free (network->shared);
+  g_aligned_free (network->weights);
   dssr_plan_free (network->plan);
   dssr_model_unref (network->model);
   g_free (network);

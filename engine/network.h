@@ -1,8 +1,9 @@
-/* A model at work: its plan, its memory, and the run of its programs.
+/* A model at work: its plan, its weights, and the run of its programs.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "engine/arena.h"
 #include "engine/plan.h"
 #include "engine/pool.h"
 #include "engine/progress.h"
@@ -27,9 +28,11 @@ typedef struct {
   DssrProgress *progress[DSSR_N_PROGRAMS];
   DssrWorker *workers;
 
-  gsize size;
-  guint8 *shared; /* the whole allocation begins here */
-  guint8 *slots;  /* kept tensors of each frame */
+  guint8 *weights; /* packed */
+  gsize weights_size;
+  /* In the arena that it was placed in. */
+  guint8 *shared;
+  guint8 *slots; /* kept tensors of each frame */
 } DssrNetwork;
 
 /* What is to be done for a frame. */
@@ -52,13 +55,19 @@ typedef struct {
   int n_planes;
 } DssrJob;
 
-/* slots: frames whose features are kept
- * band_rows: 0: chosen here
- * NULL with DSSR_ERROR_FORMAT when there is not enough memory. */
+/* Makes all but the place that it works in.
+ * band_rows: 0: chosen here */
 DssrNetwork *dssr_network_new (DssrModel *model, const DssrFormat *format,
-    int slots, const DssrKernels *kernels, DssrPool *pool, int band_rows,
-    GError **error);
+    const DssrKernels *kernels, DssrPool *pool, int band_rows);
 void dssr_network_free (DssrNetwork *network);
+
+/* Bytes of the arena that it needs.
+ * slots: frames whose features are kept */
+guint64 dssr_network_get_size (const DssrNetwork *network, int slots);
+/* It works there from now on, and has no features. Grows the arena if that is
+ * too small. FALSE with DSSR_ERROR_FORMAT when there is not enough memory. */
+gboolean dssr_network_place (
+    DssrNetwork *network, DssrArena *arena, int slots, GError **error);
 
 /* Adds the time that it takes to time_ns[DSSR_N_TIMES]. */
 void dssr_network_run (

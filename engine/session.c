@@ -4,46 +4,12 @@
  * `number % n_slots`; `next` is the one that the next pull enlarges.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "engine/gpu-recovery.h"
-#include "engine/network.h"
+#include "engine/session.h"
 #include "engine/picture.h"
-#include "kernels/kernels.h"
 
 #include <string.h>
 
 #define MAX_THREADS 64
-
-typedef struct {
-  DssrPicture picture;
-  gpointer frame;
-  GDestroyNotify release;
-  gboolean seen; /* the network has its features */
-} Held;
-
-struct _DssrSession {
-  DssrFormat format;
-  int lookahead; /* as configured */
-  int threads;   /* of the CPU */
-  int band_rows; /* as configured */
-  DssrModel *model;
-  DssrGpu *gpu;              /* NULL: the CPU computes */
-  DssrGpuRecovery *recovery; /* NULL until a GPU fails */
-  const char *fallback;      /* why it does so in the GPU's place; static */
-  const DssrKernels *kernels;
-  DssrPool *pool;       /* NULL until the CPU is needed */
-  DssrNetwork *network; /* the same */
-
-  int past,
-      future; /* frames around the centre; the future that is waited for */
-  Held *held;
-  int n_slots;
-  gint64 first, next, end;
-  gboolean drained;
-
-  guint64 frames_out;
-  gint64 frame_time, total_time; /* microseconds */
-  guint64 time_ns[DSSR_N_TIMES];
-};
 
 /* Chooses what computes. A GPU is taken when it was asked for, and by "auto"
  * when there is one. */
@@ -80,25 +46,6 @@ check_range (const char *what, int value, int max, GError **error)
   return FALSE;
 }
 
-static int
-session_scale (const DssrSession *session)
-{
-  return dssr_model_get_scale (session->model);
-}
-
-/* A model of luma, or one of RGB, for pictures that are such. */
-static gboolean
-check_planes (const DssrModel *model, const DssrFormat *format, GError **error)
-{
-  if (dssr_model_is_rgb (model) == (format->chroma == DSSR_CHROMA_RGB))
-    return TRUE;
-  g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
-      dssr_model_is_rgb (model)
-          ? "The model is for RGB, the picture has luma and chroma"
-          : "The model is for luma, the picture is RGB");
-  return FALSE;
-}
-
 static Held *
 get_held (const DssrSession *session, gint64 number)
 {
@@ -123,20 +70,6 @@ release_all (DssrSession *session)
   session->next = session->end;
 }
 
-static gboolean
-use_cpu (DssrSession *session, DssrModel *model, int n_slots, GError **error)
-{
-  if (!session->pool)
-    session->pool = dssr_pool_new (session->threads);
-  DssrNetwork *network = dssr_network_new (model, &session->format, n_slots,
-      session->kernels, session->pool, session->band_rows, error);
-  if (!network)
-    return FALSE;
-  g_clear_pointer (&session->network, dssr_network_free);
-  session->network = network;
-  return TRUE;
-}
-
 static void
 forget_features (DssrSession *session)
 {
@@ -147,16 +80,29 @@ forget_features (DssrSession *session)
 /* The CPU computes from here on, until the GPU is back; all features are to be
  * made again. */
 static gboolean
-leave_gpu (
-    DssrSession *session, DssrModel *model, int n_slots, const GError *reason)
+leave_gpu (DssrSession *session, const GError *reason)
 {
-  if (!use_cpu (session, model, n_slots, NULL))
+  DssrPrepared *used = session->used;
+
+  pthread_mutex_lock (&session->building);
+  DssrGpu *gpu = session->gpu;
+  session->gpu = NULL;
+  gboolean ok = dssr_prepared_complete (used, session->n_slots, NULL)
+                && dssr_network_place (
+                    used->network, &session->arena, session->n_slots, NULL);
+  if (ok)
+    dssr_prepared_leave_gpu (session);
+  else
+    session->gpu = gpu;
+  pthread_mutex_unlock (&session->building);
+  if (!ok)
     return FALSE;
+
   session->fallback = g_intern_string (reason->message);
   if (!session->recovery)
     session->recovery = dssr_gpu_recovery_new (&session->format);
   dssr_gpu_recovery_begin (
-      session->recovery, g_steal_pointer (&session->gpu), model, n_slots);
+      session->recovery, gpu, used->model, session->n_slots);
   forget_features (session);
   return TRUE;
 }
@@ -165,37 +111,65 @@ leave_gpu (
 static void
 return_to_gpu (DssrSession *session)
 {
-  if (!session->recovery)
+  DssrGpu *gpu =
+      session->recovery ? dssr_gpu_recovery_take (session->recovery) : NULL;
+  if (!gpu)
     return;
-  session->gpu = dssr_gpu_recovery_take (session->recovery);
-  if (!session->gpu)
-    return;
+  pthread_mutex_lock (&session->building);
+  session->gpu = gpu;
+  session->used->gpu_slots = session->n_slots;
+  pthread_mutex_unlock (&session->building);
   session->fallback = NULL;
-  g_clear_pointer (&session->network, dssr_network_free);
+  dssr_arena_clear (&session->arena);
   forget_features (session);
 }
 
-/* Makes the network for a model, with the window that it has. */
+/* Gives a model its place in what computes. */
 static gboolean
-use_model (DssrSession *session, DssrModel *model, GError **error)
+place (
+    DssrSession *session, DssrPrepared *prepared, int n_slots, GError **error)
 {
-  int past = dssr_model_get_window (model) / 2;
+  gboolean lacks =
+      session->gpu ? prepared->gpu_slots < n_slots : prepared->network == NULL;
+  if (lacks) {
+    pthread_mutex_lock (&session->building);
+    lacks = !dssr_prepared_complete (prepared, n_slots, error);
+    pthread_mutex_unlock (&session->building);
+  }
+  if (lacks)
+    return FALSE;
+  if (!session->gpu) {
+    if (!dssr_network_place (
+            prepared->network, &session->arena, n_slots, error))
+      return FALSE;
+    if (session->recovery)
+      dssr_gpu_recovery_use_model (session->recovery, prepared->model, n_slots);
+    return TRUE;
+  }
+
+  DssrGpuNetwork *before =
+      dssr_gpu_exchange (session->gpu, prepared->gpu_network);
+  prepared->gpu_network = NULL;
+  if (before)
+    session->used->gpu_network = before;
+  return TRUE;
+}
+
+gboolean
+dssr_session_switch_model (
+    DssrSession *session, DssrPrepared *prepared, GError **error)
+{
+  g_return_val_if_fail (prepared && prepared->session == session, FALSE);
+
+  if (prepared == session->used)
+    return TRUE;
+  int past = dssr_model_get_window (prepared->model) / 2;
   int future = MIN (session->lookahead, past);
   /* The frame that was pulled last stays valid even if it is no history. */
   gint64 first = MAX (session->first, session->next - MAX (past, 1));
   int n_slots = MAX (past + future + 1, (int)(session->end - first));
-  g_autoptr (GError) reason = NULL;
-  if (!session->gpu) {
-    if (!use_cpu (session, model, n_slots, error))
-      return FALSE;
-    if (session->recovery)
-      dssr_gpu_recovery_use_model (session->recovery, model, n_slots);
-  } else if (!dssr_gpu_use_model (
-                 session->gpu, model, &session->format, n_slots, &reason)
-             && !leave_gpu (session, model, n_slots, reason)) {
-    g_propagate_error (error, g_steal_pointer (&reason));
+  if (!place (session, prepared, n_slots, error))
     return FALSE;
-  }
 
   release_until (session, first);
   Held *held = g_new0 (Held, n_slots);
@@ -208,10 +182,30 @@ use_model (DssrSession *session, DssrModel *model, GError **error)
   session->n_slots = n_slots;
   session->past = past;
   session->future = future;
-  dssr_model_ref (model);
-  g_clear_pointer (&session->model, dssr_model_unref);
-  session->model = model;
+  dssr_prepared_ref (prepared);
+  g_clear_pointer (&session->used, dssr_prepared_unref);
+  session->used = prepared;
   return TRUE;
+}
+
+/* The first model; on the CPU if the GPU cannot run it. */
+static gboolean
+use_first (DssrSession *session, DssrModel *model, GError **error)
+{
+  g_autoptr (GError) reason = NULL;
+  g_autoptr (DssrPrepared) prepared =
+      dssr_session_prepare_model (session, model, &reason);
+
+  if (!prepared && session->gpu) {
+    session->fallback = g_intern_string (reason->message);
+    g_clear_pointer (&session->gpu, dssr_gpu_free);
+    g_clear_error (&reason);
+    prepared = dssr_session_prepare_model (session, model, &reason);
+  }
+  if (prepared)
+    return dssr_session_switch_model (session, prepared, error);
+  g_propagate_error (error, g_steal_pointer (&reason));
+  return FALSE;
 }
 
 DssrSession *
@@ -221,7 +215,6 @@ dssr_session_new (
   g_return_val_if_fail (model != NULL && config != NULL, NULL);
 
   if (!dssr_format_check (&config->format, dssr_model_get_scale (model), error)
-      || !check_planes (model, &config->format, error)
       || !check_range ("threads", config->threads, MAX_THREADS, error)
       || !check_range ("lookahead", config->lookahead, G_MAXINT, error)
       || !check_range ("band_rows", config->band_rows, G_MAXINT, error))
@@ -231,12 +224,16 @@ dssr_session_new (
   if (threads == 0)
     threads = (int)MIN (g_get_num_processors (), MAX_THREADS);
   g_autoptr (DssrSession) session = g_new0 (DssrSession, 1);
+  pthread_mutex_init (&session->building, NULL);
+  pthread_mutex_init (&session->lock, NULL);
+  session->prepared = g_ptr_array_new ();
   session->format = config->format;
+  session->scale = dssr_model_get_scale (model);
   session->lookahead = config->lookahead;
   session->threads = threads;
   session->band_rows = config->band_rows;
   if (!choose_backend (session, config, error)
-      || !use_model (session, model, error))
+      || !use_first (session, model, error))
     return NULL;
   /* Who asked for a GPU is to know that there is none; who did not, not. */
   if (session->fallback && config->backend == DSSR_BACKEND_VULKAN) {
@@ -245,7 +242,6 @@ dssr_session_new (
     return NULL;
   }
   session->fallback = NULL;
-  g_clear_pointer (&session->recovery, dssr_gpu_recovery_free);
   return g_steal_pointer (&session);
 }
 
@@ -254,11 +250,15 @@ dssr_session_free (DssrSession *session)
 {
   release_all (session);
   g_free (session->held);
+  g_clear_pointer (&session->used, dssr_prepared_unref);
+  g_warn_if_fail (session->prepared->len == 0);
   g_clear_pointer (&session->gpu, dssr_gpu_free);
   g_clear_pointer (&session->recovery, dssr_gpu_recovery_free);
-  g_clear_pointer (&session->network, dssr_network_free);
   g_clear_pointer (&session->pool, dssr_pool_free);
-  g_clear_pointer (&session->model, dssr_model_unref);
+  dssr_arena_clear (&session->arena);
+  g_ptr_array_unref (session->prepared);
+  pthread_mutex_destroy (&session->building);
+  pthread_mutex_destroy (&session->lock);
   g_free (session);
 }
 
@@ -306,7 +306,7 @@ static void
 get_planes (const DssrSession *session, const DssrPicture *picture,
     const DssrFormat *format, DssrSamples planes[3])
 {
-  for (int i = 0; i < session->model->n_planes; i++)
+  for (int i = 0; i < session->used->model->n_planes; i++)
     planes[i] = dssr_picture_samples (picture, format, i);
 }
 
@@ -334,7 +334,7 @@ add_network (DssrSession *session, DssrJob *job, const DssrPicture *out,
     const DssrFormat *enlarged)
 {
   gint64 next = session->next, last = session->end - 1;
-  gboolean align_centre = session->model->n_aligned > 2 * session->past;
+  gboolean align_centre = session->used->model->n_aligned > 2 * session->past;
   int n = 0;
 
   for (int i = -session->past; i <= session->past; i++) {
@@ -360,18 +360,17 @@ add_plane (const DssrSession *session, DssrJob *job, const DssrPicture *out,
   job->planes[i].out = dssr_picture_samples (out, enlarged, plane);
   job->planes[i].in = dssr_picture_samples (in, &session->format, plane);
   job->planes[i].bicubic =
-      dssr_picture_bicubic (&session->format, plane, session_scale (session));
+      dssr_picture_bicubic (&session->format, plane, session->scale);
 }
 
 static DssrJob
 make_job (DssrSession *session, const DssrPicture *picture, gboolean base)
 {
-  DssrFormat enlarged =
-      dssr_format_enlarge (&session->format, session_scale (session));
+  DssrFormat enlarged = dssr_format_enlarge (&session->format, session->scale);
   DssrJob job = {0};
   if (!base)
     add_network (session, &job, picture, &enlarged);
-  for (int i = base ? 0 : session->model->n_planes;
+  for (int i = base ? 0 : session->used->model->n_planes;
        i < dssr_format_n_planes (&session->format); i++)
     add_plane (session, &job, picture, &enlarged, i);
   return job;
@@ -389,13 +388,13 @@ enlarge (DssrSession *session, const DssrPicture *picture, gboolean base,
   if (session->gpu) {
     if (dssr_gpu_run (session->gpu, &job, session->time_ns, &reason))
       return TRUE;
-    if (!leave_gpu (session, session->model, session->n_slots, reason)) {
+    if (!leave_gpu (session, reason)) {
       g_propagate_error (error, g_steal_pointer (&reason));
       return FALSE;
     }
     job = make_job (session, picture, base);
   }
-  dssr_network_run (session->network, &job, session->time_ns);
+  dssr_network_run (session->used->network, &job, session->time_ns);
   return TRUE;
 }
 
@@ -406,8 +405,7 @@ pull (DssrSession *session, const DssrPicture *picture, gboolean base,
   g_return_val_if_fail (picture != NULL, FALSE);
 
   gint64 start = g_get_monotonic_time ();
-  DssrFormat enlarged =
-      dssr_format_enlarge (&session->format, session_scale (session));
+  DssrFormat enlarged = dssr_format_enlarge (&session->format, session->scale);
   if (!is_ready (session)) {
     g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
         "No frame is ready: more must be pushed, or the session drained");
@@ -457,24 +455,6 @@ dssr_session_reset (DssrSession *session)
   session->drained = FALSE;
 }
 
-gboolean
-dssr_session_switch_model (
-    DssrSession *session, DssrModel *model, GError **error)
-{
-  g_return_val_if_fail (model != NULL, FALSE);
-
-  int scale = session_scale (session);
-  if (dssr_model_get_scale (model) != scale) {
-    g_set_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT,
-        "The model enlarges %d times, the session %d times",
-        dssr_model_get_scale (model), scale);
-    return FALSE;
-  }
-  if (!check_planes (model, &session->format, error))
-    return FALSE;
-  return use_model (session, model, error);
-}
-
 int
 dssr_session_get_latency (const DssrSession *session)
 {
@@ -496,8 +476,8 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
       .mean_ms = session->frames_out ? (double)session->total_time / 1000
                                            / (double)session->frames_out
                                      : 0,
-      .memory = session->gpu ? dssr_gpu_get_size (session->gpu)
-                             : session->network->size,
+      .memory = session->arena.size + dssr_prepared_get_size (session)
+                + (session->gpu ? dssr_gpu_get_size (session->gpu) : 0),
   };
   memcpy (stats->time_ns, session->time_ns, sizeof session->time_ns);
 }

@@ -233,8 +233,8 @@ print_memory (const Planned *planned, int slots)
       {"features", kept},
       {"rings", plan->shared},
       {"local", local},
-      {"weights", planned->network->size - kept - plan->shared - local},
-      {"arena", planned->network->size},
+      {"arena", dssr_network_get_size (planned->network, slots)},
+      {"weights", planned->network->weights_size},
   };
 
   g_print ("MiB of memory: features of %d frames, local rows of %d threads\n\n",
@@ -262,12 +262,8 @@ dssr_model_plan (DssrModel *model, int width, int height, int threads)
 
   int past = model->window / 2, slots = past + MIN (past, 1) + 1;
   g_autoptr (DssrPool) pool = dssr_pool_new (threads);
-  g_autoptr (DssrNetwork) network = dssr_network_new (
-      model, &planned.small, slots, dssr_kernels_cpu (), pool, 0, &error);
-  if (!network) {
-    g_printerr ("dssr-model: %s\n", error->message);
-    return EXIT_FAILURE;
-  }
+  g_autoptr (DssrNetwork) network =
+      dssr_network_new (model, &planned.small, dssr_kernels_cpu (), pool, 0);
   planned.network = network;
   planned.plan = network->plan;
 

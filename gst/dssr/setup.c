@@ -156,7 +156,9 @@ gst_ds_super_res_update_model (GstDsSuperRes *self)
   g_autoptr (GError) error = NULL;
   if (!self->session)
     return TRUE;
-  if (dssr_session_switch_model (self->session, model, &error)) {
+  g_autoptr (DssrPrepared) prepared =
+      dssr_session_prepare_model (self->session, model, &error);
+  if (prepared && dssr_session_switch_model (self->session, prepared, &error)) {
     gst_ds_super_res_update_latency (self);
     return TRUE;
   }

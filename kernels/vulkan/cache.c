@@ -134,9 +134,12 @@ dssr_vulkan_save_cache (DssrVulkan *vulkan)
 {
   size_t size = 0;
 
-  if (!vulkan->cache_path || !vulkan->cache_stale)
-    return;
+  pthread_mutex_lock (&vulkan->lock);
+  const bool stale = vulkan->cache_stale;
   vulkan->cache_stale = false;
+  pthread_mutex_unlock (&vulkan->lock);
+  if (!vulkan->cache_path || !stale)
+    return;
   if (vkGetPipelineCacheData (vulkan->device, vulkan->cache, &size, NULL)
           != VK_SUCCESS
       || size == 0 || size > MAX_SIZE)

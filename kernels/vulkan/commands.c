@@ -291,6 +291,7 @@ bool
 dssr_vulkan_submit (DssrVulkanCommands *commands, DssrVulkanMessage *message)
 {
   DssrVulkan *vulkan = commands->memory->vulkan;
+  pthread_mutex_lock (&vulkan->lock);
   const uint64_t value = ++vulkan->submitted;
   const VkTimelineSemaphoreSubmitInfo timeline = {
       .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
@@ -309,6 +310,7 @@ dssr_vulkan_submit (DssrVulkanCommands *commands, DssrVulkanMessage *message)
 
   if (!is_faulty (vulkan, DSSR_FAULT_OUT_OF_MEMORY))
     result = vkQueueSubmit (vulkan->queue, 1, &info, VK_NULL_HANDLE);
+  pthread_mutex_unlock (&vulkan->lock);
   return dssr_vulkan_check (message, "a frame for the GPU", result);
 }
 
@@ -329,6 +331,8 @@ dssr_vulkan_wait (DssrVulkan *vulkan, DssrVulkanMessage *message)
   if (is_faulty (vulkan, DSSR_FAULT_LOST)
       || is_faulty (vulkan, DSSR_FAULT_MISSING))
     result = VK_ERROR_DEVICE_LOST;
+  pthread_mutex_lock (&vulkan->lock);
   vulkan->hung = result == VK_TIMEOUT;
+  pthread_mutex_unlock (&vulkan->lock);
   return dssr_vulkan_check (message, "a frame on the GPU", result);
 }

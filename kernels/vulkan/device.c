@@ -267,6 +267,8 @@ dssr_vulkan_open (const DssrVulkanConfig *config, DssrVulkanMessage *message)
 {
   DssrVulkan *vulkan = calloc (1, sizeof *vulkan);
 
+  if (vulkan)
+    pthread_mutex_init (&vulkan->lock, NULL);
   if (vulkan && open_device (vulkan, config, message))
     return vulkan;
   if (vulkan)
@@ -276,8 +278,8 @@ dssr_vulkan_open (const DssrVulkanConfig *config, DssrVulkanMessage *message)
   return NULL;
 }
 
-bool
-dssr_vulkan_is_idle (DssrVulkan *vulkan)
+static bool
+is_idle (DssrVulkan *vulkan)
 {
   const VkSemaphoreWaitInfo info = {
       .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
@@ -298,6 +300,15 @@ dssr_vulkan_is_idle (DssrVulkan *vulkan)
   return !vulkan->abandoned;
 }
 
+bool
+dssr_vulkan_is_idle (DssrVulkan *vulkan)
+{
+  pthread_mutex_lock (&vulkan->lock);
+  const bool idle = is_idle (vulkan);
+  pthread_mutex_unlock (&vulkan->lock);
+  return idle;
+}
+
 void
 dssr_vulkan_close (DssrVulkan *vulkan)
 {
@@ -313,6 +324,7 @@ dssr_vulkan_close (DssrVulkan *vulkan)
     vkDestroyDescriptorSetLayout (device, vulkan->set_layout, NULL);
     vkDestroyDevice (device, NULL);
   }
+  pthread_mutex_destroy (&vulkan->lock);
   free (vulkan->pipelines);
   free (vulkan->cache_path);
   free (vulkan);

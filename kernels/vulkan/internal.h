@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <pthread.h>
 #include <volk.h>
 
 #include "kernels/vulkan/vulkan.h"
@@ -57,6 +58,10 @@ struct DssrVulkan {
   VkPipelineLayout layout;
   VkPipelineCache cache;
   char *cache_path; /* or NULL */
+
+  /* While one thread runs frames, another may make what a network needs: held
+   * for the queue, and for what follows. */
+  pthread_mutex_t lock;
   bool cache_stale; /* on disk */
   DssrPipeline *pipelines;
   size_t n_pipelines;

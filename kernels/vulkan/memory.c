@@ -110,6 +110,27 @@ make_pool (DssrVulkanMemory *memory)
       memory->vulkan->device, &info, NULL, &memory->pool);
 }
 
+/* Submits without waiting for what other threads submit. */
+static VkResult
+run (DssrVulkan *vulkan, const VkSubmitInfo *submit)
+{
+  const VkFenceCreateInfo info = {
+      .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO,
+  };
+  VkFence fence;
+  VkResult result = vkCreateFence (vulkan->device, &info, NULL, &fence);
+
+  if (result != VK_SUCCESS)
+    return result;
+  pthread_mutex_lock (&vulkan->lock);
+  result = vkQueueSubmit (vulkan->queue, 1, submit, fence);
+  pthread_mutex_unlock (&vulkan->lock);
+  if (result == VK_SUCCESS)
+    result = vkWaitForFences (vulkan->device, 1, &fence, VK_TRUE, UINT64_MAX);
+  vkDestroyFence (vulkan->device, fence, NULL);
+  return result;
+}
+
 /* Copies between two buffers and waits for it. */
 static VkResult
 copy (DssrVulkanMemory *memory, const DssrBuffer *from, const DssrBuffer *to)
@@ -143,9 +164,7 @@ copy (DssrVulkanMemory *memory, const DssrBuffer *from, const DssrBuffer *to)
       .pCommandBuffers = &commands,
   };
   if (result == VK_SUCCESS)
-    result = vkQueueSubmit (vulkan->queue, 1, &submit, VK_NULL_HANDLE);
-  if (result == VK_SUCCESS)
-    result = vkQueueWaitIdle (vulkan->queue);
+    result = run (memory->vulkan, &submit);
   vkFreeCommandBuffers (vulkan->device, memory->pool, 1, &commands);
   return result;
 }

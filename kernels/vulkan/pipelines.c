@@ -48,33 +48,65 @@ compile (DssrVulkan *vulkan, DssrPipeline *pipeline, int n_constants)
   return result;
 }
 
+/* One that was compiled before. The lock is held. */
+static bool
+find (const DssrVulkan *vulkan, DssrPipeline *pipeline)
+{
+  for (size_t i = 0; i < vulkan->n_pipelines; i++) {
+    const DssrPipeline *p = &vulkan->pipelines[i];
+    if (p->shader == pipeline->shader
+        && memcmp (p->constants, pipeline->constants, sizeof p->constants)
+               == 0) {
+      pipeline->pipeline = p->pipeline;
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Keeps one that is new, unless another thread was faster. The lock is held. */
+static VkResult
+keep (DssrVulkan *vulkan, DssrPipeline *pipeline)
+{
+  const DssrPipeline mine = *pipeline;
+  VkResult result = VK_SUCCESS;
+
+  if (!find (vulkan, pipeline)) {
+    DssrPipeline *more =
+        realloc (vulkan->pipelines, (vulkan->n_pipelines + 1) * sizeof *more);
+    if (more) {
+      vulkan->pipelines = more;
+      more[vulkan->n_pipelines++] = mine;
+      vulkan->cache_stale = true;
+      return VK_SUCCESS;
+    }
+    result = VK_ERROR_OUT_OF_HOST_MEMORY;
+  }
+  vkDestroyPipeline (vulkan->device, mine.pipeline, NULL);
+  return result;
+}
+
 VkResult
 dssr_vulkan_get_pipeline (DssrVulkan *vulkan, DssrShader shader,
     const int32_t *constants, int n_constants, VkPipeline *pipeline)
 {
   DssrPipeline new = {.shader = shader};
-
   for (int i = 0; i < n_constants; i++)
     new.constants[i] = constants[i];
-  for (size_t i = 0; i < vulkan->n_pipelines; i++) {
-    const DssrPipeline *p = &vulkan->pipelines[i];
-    if (p->shader == shader
-        && memcmp (p->constants, new.constants, sizeof new.constants) == 0) {
-      *pipeline = p->pipeline;
-      return VK_SUCCESS;
-    }
-  }
 
-  DssrPipeline *more =
-      realloc (vulkan->pipelines, (vulkan->n_pipelines + 1) * sizeof *more);
-  if (!more)
-    return VK_ERROR_OUT_OF_HOST_MEMORY;
-  vulkan->pipelines = more;
-  const VkResult result = compile (vulkan, &new, n_constants);
-  if (result != VK_SUCCESS)
-    return result;
-  more[vulkan->n_pipelines++] = new;
-  vulkan->cache_stale = true;
+  pthread_mutex_lock (&vulkan->lock);
+  bool found = find (vulkan, &new);
+  pthread_mutex_unlock (&vulkan->lock);
+  if (!found) {
+    VkResult result = compile (vulkan, &new, n_constants);
+    if (result != VK_SUCCESS)
+      return result;
+    pthread_mutex_lock (&vulkan->lock);
+    result = keep (vulkan, &new);
+    pthread_mutex_unlock (&vulkan->lock);
+    if (result != VK_SUCCESS)
+      return result;
+  }
   *pipeline = new.pipeline;
   return VK_SUCCESS;
 }

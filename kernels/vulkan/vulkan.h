@@ -73,7 +73,9 @@ typedef struct {
   int attempts;
 } DssrVulkanConfig;
 
-/* A device at work, for one thread at a time. */
+/* A device at work. Memory belongs to one thread at a time, and all commands
+ * for it; while one thread submits and waits, another one may make memory and
+ * commands, and free them. */
 typedef struct DssrVulkan DssrVulkan;
 
 DssrVulkan *dssr_vulkan_open (

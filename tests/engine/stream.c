@@ -143,6 +143,17 @@ load_model (const char *name)
   return model;
 }
 
+void
+use_model (DssrSession *session, DssrModel *model)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DssrPrepared) prepared =
+      dssr_session_prepare_model (session, model, &error);
+  g_assert_no_error (error);
+  dssr_session_switch_model (session, prepared, &error);
+  g_assert_no_error (error);
+}
+
 static void
 pull_ready (const Stream *stream, DssrSession *session, Image *out,
     GQueue *expected, GPtrArray *results)
@@ -194,7 +205,7 @@ stream_run (const Stream *stream, const int *numbers)
       g_queue_clear (&expected);
     } else if (*numbers == SWITCH) {
       g_autoptr (DssrModel) other = load_model (stream->other);
-      dssr_session_switch_model (session, other, &error);
+      use_model (session, other);
     } else {
       Image *image = image_new (&stream->config.format, &stream->layout);
       image_draw (image, *numbers);

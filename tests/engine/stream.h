@@ -34,6 +34,8 @@ int image_height (const Image *image, int plane);
 void image_append (const Image *image, GByteArray *samples);
 
 DssrModel *load_model (const char *name);
+/* Makes the model ready for the session, and uses it. */
+void use_model (DssrSession *session, DssrModel *model);
 
 /* Pushes frames by number of one video (-1: drain, -2: reset, -3: switch to
  * `other`) and returns the enlarged frames, an array of GBytes; a drain is at

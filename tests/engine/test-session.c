@@ -523,12 +523,12 @@ test_refused (void)
   g_autoptr (DssrSession) session =
       dssr_session_new (model, &stream.config, &error);
   g_autoptr (DssrModel) other = load_model ("x4");
-  g_assert_false (dssr_session_switch_model (session, other, &error));
+  g_assert_null (dssr_session_prepare_model (session, other, &error));
   g_assert_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT);
   g_clear_error (&error);
 
   g_autoptr (DssrModel) rgb = load_model ("x2-rgb");
-  g_assert_false (dssr_session_switch_model (session, rgb, &error));
+  g_assert_null (dssr_session_prepare_model (session, rgb, &error));
   g_assert_error (error, DSSR_ERROR, DSSR_ERROR_FORMAT);
   g_clear_error (&error);
   g_assert_null (dssr_session_new (rgb, &stream.config, &error));

@@ -81,7 +81,7 @@ def test_plan():
     assert abs(macs * 1e9 / (800 * 480) - per_pixel) < 2
 
     memory = rows_of(done.stdout, 'MiB of memory')
-    assert abs(memory['arena'][0] - sum(memory[k][0] for k in ('features', 'rings', 'local', 'weights'))) < 0.03
+    assert abs(memory['arena'][0] - sum(memory[k][0] for k in ('features', 'rings', 'local'))) < 0.03
 
 
 def test_plan_refuses():

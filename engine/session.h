@@ -1,0 +1,71 @@
+/* A session from inside, and the models that are ready for it.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "engine/gpu-recovery.h"
+#include "engine/network.h"
+
+#include <pthread.h>
+
+typedef struct {
+  DssrPicture picture;
+  gpointer frame;
+  GDestroyNotify release;
+  gboolean seen; /* the network has its features */
+} Held;
+
+struct _DssrSession {
+  /* What does not change. */
+  DssrFormat format;
+  int scale;
+  int lookahead; /* as configured */
+  int threads;   /* of the CPU */
+  int band_rows; /* as configured */
+  const DssrKernels *kernels;
+
+  /* Held while a model is made ready, and while what follows changes. With
+   * POSIX's locks rather than GLib's, which ThreadSanitizer does not see. */
+  pthread_mutex_t building;
+  DssrGpu *gpu;   /* NULL: the CPU computes */
+  DssrPool *pool; /* NULL until the CPU is needed */
+  /* Held for a moment. */
+  pthread_mutex_t lock;
+  GPtrArray *prepared; /* all that there are; not owned */
+
+  /* The thread's that uses the session. */
+  DssrPrepared *used;
+  DssrArena arena;
+  DssrGpuRecovery *recovery; /* NULL until a GPU fails */
+  const char *fallback;      /* why the CPU is in the GPU's place; static */
+
+  int past,
+      future; /* frames around the centre; the future that is waited for */
+  Held *held;
+  int n_slots;
+  gint64 first, next, end;
+  gboolean drained;
+
+  guint64 frames_out;
+  gint64 frame_time, total_time; /* microseconds */
+  guint64 time_ns[DSSR_N_TIMES];
+};
+
+struct _DssrPrepared {
+  gatomicrefcount ref_count;
+  DssrSession *session;
+  DssrModel *model;
+  DssrNetwork *network; /* NULL unless the CPU was to compute */
+  /* NULL unless the GPU was; in use, the GPU has it. */
+  DssrGpuNetwork *gpu_network;
+  int gpu_slots; /* frames whose features it keeps; 0: there is none */
+};
+
+/* Makes what it lacks to be used by what computes now, with this many frames
+ * held. The caller holds session->building. */
+gboolean dssr_prepared_complete (
+    DssrPrepared *prepared, int slots, GError **error);
+/* All that is on the GPU, but for what the GPU has itself. */
+void dssr_prepared_leave_gpu (DssrSession *session);
+/* Bytes of all of them, but for what is on a GPU. */
+gsize dssr_prepared_get_size (const DssrSession *session);

@@ -1,0 +1,205 @@
+/* Models that are made ready in one thread while another one enlarges: the same
+ * bytes as without, and one memory for all.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/engine/stream.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+enum { N_FRAMES = 30, N_MODELS = 3, EVERY = 5 };
+
+/* All with a window of 3. */
+static const char *const names[N_MODELS] = {"x2", "x2-other", "x2-sparse4"};
+
+static DssrSessionConfig
+make_config (DssrBackend backend, int width, int height)
+{
+  DssrSessionConfig config = DSSR_SESSION_CONFIG_INIT;
+  config.backend = backend;
+  config.threads = 2;
+  config.format = (DssrFormat){
+      .width = width,
+      .height = height,
+      .depth = 8,
+      .chroma = DSSR_CHROMA_420,
+  };
+  return config;
+}
+
+/* What the models make of the film, each by itself. */
+static void
+enlarge_all (GPtrArray **films)
+{
+  int numbers[N_FRAMES + 1];
+  for (int i = 0; i < N_FRAMES; i++)
+    numbers[i] = i;
+  numbers[N_FRAMES] = END;
+  for (int m = 0; m < N_MODELS; m++) {
+    Stream stream = {
+        .model = names[m],
+        .config = make_config (DSSR_BACKEND_CPU, 24, 20),
+    };
+    films[m] = stream_run (&stream, numbers);
+  }
+}
+
+/* The thread that makes models ready, one after the other, without end. */
+typedef struct {
+  DssrSession *session;
+  DssrPrepared *_Atomic ready; /* taken by whoever wants it */
+  atomic_int model;            /* that it is */
+  atomic_bool stop;
+  int n_made;
+} Maker;
+
+static gpointer
+make_models (gpointer data)
+{
+  Maker *maker = data;
+
+  while (!maker->stop) {
+    int m = ++maker->n_made % N_MODELS;
+    g_autoptr (GError) error = NULL;
+    g_autoptr (DssrModel) model = load_model (names[m]);
+    DssrPrepared *prepared =
+        dssr_session_prepare_model (maker->session, model, &error);
+    g_assert_no_error (error);
+    if (maker->ready) {
+      dssr_prepared_unref (prepared);
+      continue;
+    }
+    maker->model = m;
+    maker->ready = prepared;
+  }
+  return NULL;
+}
+
+/* Uses the model that is ready, which it waits for; returns which it is. */
+static int
+switch_model (DssrSession *session, Maker *maker)
+{
+  g_autoptr (GError) error = NULL;
+
+  while (!maker->ready)
+    g_usleep (100);
+  int model = maker->model;
+  g_autoptr (DssrPrepared) prepared = atomic_exchange (&maker->ready, NULL);
+  dssr_session_switch_model (session, prepared, &error);
+  g_assert_no_error (error);
+  return model;
+}
+
+static void
+pull_frame (
+    DssrSession *session, Image *out, const GPtrArray *film, guint number)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) frames =
+      g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  GByteArray *samples = g_byte_array_new ();
+
+  dssr_session_pull (session, &out->picture, &error);
+  g_assert_no_error (error);
+  image_append (out, samples);
+  g_ptr_array_add (frames, g_byte_array_free_to_bytes (samples));
+  assert_same (film, number, frames, 0);
+}
+
+/* Each frame is that of the model in use, as if it had been in use always. */
+static void
+test_beside (gconstpointer backend)
+{
+  GPtrArray *films[N_MODELS];
+  DssrSessionConfig config = make_config (GPOINTER_TO_INT (backend), 24, 20);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DssrModel) first = load_model (names[0]);
+  g_autoptr (DssrSession) session = dssr_session_new (first, &config, &error);
+  if (g_error_matches (error, DSSR_ERROR, DSSR_ERROR_BACKEND)) {
+    g_test_skip (error->message);
+    return;
+  }
+  g_assert_no_error (error);
+  enlarge_all (films);
+
+  g_autoptr (GPtrArray) images =
+      g_ptr_array_new_with_free_func ((GDestroyNotify)image_free);
+  DssrFormat large = config.format;
+  large.width *= 2;
+  large.height *= 2;
+  g_autoptr (Image) out = image_new (&large, &(Layout){0});
+  Maker maker = {.session = session};
+  GThread *thread = g_thread_new ("models", make_models, &maker);
+  int model = 0, n_used[N_MODELS] = {0};
+  for (guint i = 0; i < N_FRAMES; i++) {
+    Image *image = image_new (&config.format, &(Layout){0});
+    image_draw (image, (int)i);
+    g_ptr_array_add (images, image);
+    if (i % EVERY == EVERY - 1)
+      model = switch_model (session, &maker);
+    dssr_session_push (session, &image->picture, image, image_release, &error);
+    g_assert_no_error (error);
+    n_used[model]++;
+    if (dssr_session_peek (session))
+      pull_frame (session, out, films[model], i - 1);
+  }
+  maker.stop = TRUE;
+  g_thread_join (thread);
+  DssrPrepared *left = maker.ready;
+  g_clear_pointer (&left, dssr_prepared_unref);
+  dssr_session_drain (session);
+  pull_frame (session, out, films[model], N_FRAMES - 1);
+  for (int m = 0; m < N_MODELS; m++) {
+    g_test_message ("%s: %d frames", names[m], n_used[m]);
+    g_ptr_array_unref (films[m]);
+  }
+  g_assert_cmpint (n_used[0], <, N_FRAMES);
+  g_clear_pointer (&session, dssr_session_free);
+}
+
+/* Models that are ready take their weights alone: they share the memory that
+ * they compute in. */
+static void
+test_memory (void)
+{
+  DssrSessionConfig config = make_config (DSSR_BACKEND_CPU, 160, 90);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DssrModel) model = load_model (names[0]);
+  g_autoptr (DssrSession) session = dssr_session_new (model, &config, &error);
+  g_assert_no_error (error);
+  DssrStats one, all;
+  dssr_session_get_stats (session, &one);
+
+  DssrPrepared *prepared[N_MODELS];
+  for (int m = 0; m < N_MODELS; m++) {
+    g_autoptr (DssrModel) other = load_model (names[m]);
+    prepared[m] = dssr_session_prepare_model (session, other, &error);
+    g_assert_no_error (error);
+    dssr_session_switch_model (session, prepared[m], &error);
+    g_assert_no_error (error);
+  }
+  dssr_session_get_stats (session, &all);
+  g_assert_cmpuint (all.memory, >, one.memory);
+  g_assert_cmpuint (all.memory, <, one.memory + one.memory / 5);
+  for (int m = 0; m < N_MODELS; m++)
+    dssr_prepared_unref (prepared[m]);
+  dssr_session_get_stats (session, &all);
+  g_assert_cmpuint (all.memory, <, one.memory + one.memory / 10);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_data_func (
+      "/switch/beside/cpu", GINT_TO_POINTER (DSSR_BACKEND_CPU), test_beside);
+  g_test_add_data_func ("/switch/beside/scalar",
+      GINT_TO_POINTER (DSSR_BACKEND_SCALAR), test_beside);
+  /* ThreadSanitizer does not see the driver's locks. */
+#ifndef __SANITIZE_THREAD__
+  g_test_add_data_func ("/switch/beside/vulkan",
+      GINT_TO_POINTER (DSSR_BACKEND_VULKAN), test_beside);
+#endif
+  g_test_add_func ("/switch/memory", test_memory);
+  return g_test_run ();
+}
