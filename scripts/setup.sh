@@ -16,6 +16,7 @@ sample_packages=(ca-certificates python3-pip)
 test_packages=(
   clang libclang-rt-14-dev clang-format
   mesa-vulkan-drivers vulkan-validationlayers spirv-tools
+  umockdev libumockdev-dev dbus-daemon
   python3-venv python3-torch libopenblas0-pthread python3-numpy python3-pil python3-av python3-tqdm python3-matplotlib
   python3-pytest python3-gi gir1.2-gstreamer-1.0 gir1.2-gst-plugins-base-1.0)
 arm64_packages=(gcc-aarch64-linux-gnu qemu-user-static mmdebstrap)

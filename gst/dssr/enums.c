@@ -26,6 +26,12 @@ DEFINE_ENUM (scene, Scene,
     { GST_DSSR_SCENE_LANDSCAPE, "Anything", "landscape" },
     { GST_DSSR_SCENE_PORTRAIT, "Faces and persons", "portrait" })
 
+DEFINE_ENUM (power_mode, PowerMode,
+    { GST_DSSR_POWER_MODE_AUTO, "Balanced at first, then what profile, battery, heat and load allow", "auto" },
+    { GST_DSSR_POWER_MODE_PERFORMANCE, "Quality, less under heat and load only", "performance" },
+    { GST_DSSR_POWER_MODE_BALANCED, "Balanced, less under heat and load only", "balanced" },
+    { GST_DSSR_POWER_MODE_SAVER, "Saver, always", "saver" })
+
 DEFINE_ENUM (backend, Backend,
     { DSSR_BACKEND_AUTO, "The fastest that works here", "auto" },
     { DSSR_BACKEND_SCALAR, "The reference, in plain C", "scalar" },

@@ -27,11 +27,21 @@ typedef enum {
 } GstDssrRung;
 #define GST_DSSR_N_RUNGS 3
 
+typedef enum {
+  GST_DSSR_POWER_MODE_AUTO,
+  GST_DSSR_POWER_MODE_PERFORMANCE,
+  GST_DSSR_POWER_MODE_BALANCED,
+  GST_DSSR_POWER_MODE_SAVER,
+} GstDssrPowerMode;
+
 #define GST_TYPE_DSSR_SCALE (gst_dssr_scale_get_type ())
 GType gst_dssr_scale_get_type (void);
 
 #define GST_TYPE_DSSR_SCENE (gst_dssr_scene_get_type ())
 GType gst_dssr_scene_get_type (void);
+
+#define GST_TYPE_DSSR_POWER_MODE (gst_dssr_power_mode_get_type ())
+GType gst_dssr_power_mode_get_type (void);
 
 /* Values are DssrBackend's. */
 #define GST_TYPE_DSSR_BACKEND (gst_dssr_backend_get_type ())

@@ -21,6 +21,10 @@
  * the scene: `DssrSceneMeta` and regions of interest on buffers, `dssr/scene`
  * events, caps, and the picture's shape (docs/scene.md).
  *
+ * Which rung of it is used follows #GstDsSuperRes:power-mode, the battery, heat
+ * and late frames (docs/power.md). A change posts an element message
+ * `dssr-rung` with the strings `rung`, `previous` and `reason`.
+ *
  * Interlaced video is refused; RGB without alpha is enlarged by way of YUV,
  * unless the model is one of RGB, which takes nothing else.
  *
@@ -53,6 +57,7 @@ GST_DEBUG_CATEGORY (gst_dssr_debug);
 #define MAX_LUX 200000 /* more than the sun's */
 #define MAX_LOOKAHEAD 3
 #define MAX_THREADS 64
+#define MAX_THERMAL_LIMIT 150
 
 enum {
   PROP_SCALE = 1,
@@ -65,6 +70,8 @@ enum {
   PROP_DEVICE,
   PROP_LOOKAHEAD,
   PROP_THREADS,
+  PROP_POWER_MODE,
+  PROP_THERMAL_LIMIT,
   PROP_STATS,
 };
 
@@ -207,6 +214,7 @@ start (GstBaseTransform *trans)
   gst_ds_super_res_reset_qos (self);
   GST_OBJECT_LOCK (self);
   self->frames = self->base_frames = 0;
+  self->paced = FALSE;
   GST_OBJECT_UNLOCK (self);
   if (gst_ds_super_res_open_model_file (self))
     return TRUE;
@@ -222,6 +230,7 @@ stop (GstBaseTransform *trans)
 
   gst_ds_super_res_close_session (self);
   gst_ds_super_res_close_model (self);
+  gst_ds_super_res_stop_power (self);
   GST_OBJECT_LOCK (self);
   self->latency = 0;
   self->stats = (DssrStats){0};
@@ -248,6 +257,7 @@ make_stats (GstDsSuperRes *self)
       G_TYPE_UINT64, (guint64)(self->stats.mean_ms * GST_MSECOND), "latency",
       G_TYPE_UINT64, self->latency, "memory", G_TYPE_UINT64,
       (guint64)self->stats.memory, NULL);
+  gst_ds_super_res_describe_sensors (self, stats);
   GST_OBJECT_UNLOCK (self);
   return stats;
 }
@@ -294,6 +304,12 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       break;
     case PROP_THREADS:
       self->threads = g_value_get_uint (value);
+      break;
+    case PROP_POWER_MODE:
+      self->power_mode = g_value_get_enum (value);
+      break;
+    case PROP_THERMAL_LIMIT:
+      self->thermal_limit = g_value_get_uint (value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -344,6 +360,12 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_THREADS:
       g_value_set_uint (value, self->threads);
+      break;
+    case PROP_POWER_MODE:
+      g_value_set_enum (value, self->power_mode);
+      break;
+    case PROP_THERMAL_LIMIT:
+      g_value_set_uint (value, self->thermal_limit);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -414,6 +436,16 @@ install_properties (GObjectClass *klass)
       g_param_spec_uint ("threads", "Threads",
           "Threads that compute (0: one for each core)", 0, MAX_THREADS, 0,
           ready));
+  g_object_class_install_property (klass, PROP_POWER_MODE,
+      g_param_spec_enum ("power-mode", "Power mode",
+          "Rung of the shipped models: what to begin with, and what may change "
+          "it",
+          GST_TYPE_DSSR_POWER_MODE, GST_DSSR_POWER_MODE_AUTO, playing));
+  g_object_class_install_property (klass, PROP_THERMAL_LIMIT,
+      g_param_spec_uint ("thermal-limit", "Thermal limit",
+          "Degrees Celsius at which a cheaper rung is used (0: the trip points "
+          "of the thermal zones)",
+          0, MAX_THERMAL_LIMIT, 0, playing));
   /**
    * GstDsSuperRes:stats:
    *
@@ -424,7 +456,13 @@ install_properties (GObjectClass *klass)
    *   `caps`, `orientation` or `default`
    * * `bright` (boolean): whether it is bright around the viewer
    * * `rung` (string): `quality`, `balanced` or `saver`, which is wanted
-   * * `rung-reason` (string): why, `default`
+   * * `rung-reason` (string): why: `default`, `power-mode`, `power-profile`,
+   *   `low-battery`, `battery`, `heat`, `late`, `idle`, or `model` if that is
+   *   given
+   * * `battery` (int): percent, and `discharging` (boolean), where there is one
+   *   that is read
+   * * `temperature` (double): degrees Celsius of the hottest thermal zone,
+   *   where there is one that is read
    * * `backend` (string): name of the kernels in use, or `vulkan (device)`
    * * `threads` (int)
    * * `frames` (uint64): frames written since the start
@@ -465,6 +503,7 @@ gst_ds_super_res_class_init (GstDsSuperResClass *klass)
   gst_type_mark_as_plugin_api (GST_TYPE_DSSR_SCALE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_DSSR_SCENE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_DSSR_BACKEND, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_DSSR_POWER_MODE, 0);
 
   trans_class->transform_caps = transform_caps;
   trans_class->fixate_caps = fixate_caps;
@@ -488,6 +527,7 @@ gst_ds_super_res_init (GstDsSuperRes *self)
 {
   self->used_scene = GST_DSSR_SCENE_LANDSCAPE;
   self->used_rung = GST_DSSR_RUNG_BALANCED;
+  self->sensors = GST_DSSR_SENSORS_UNKNOWN;
   self->lookahead = DEFAULT_LOOKAHEAD;
   self->scene_settings = (GstDssrSceneSettings){
       DEFAULT_SCENE_HOLD, DEFAULT_SCENE_CONFIDENCE, DEFAULT_LUX_THRESHOLD};

@@ -8,6 +8,8 @@
 
 #include "engine/dssr.h"
 #include "enums.h"
+#include "policy.h"
+#include "power.h"
 #include "rgb.h"
 #include "scene.h"
 
@@ -32,6 +34,8 @@ struct _GstDsSuperRes {
   gchar *device; /* NULL: the best */
   guint lookahead;
   guint threads;
+  GstDssrPowerMode power_mode;
+  guint thermal_limit; /* degrees Celsius; 0: each zone's own */
 
   /* What queries, events and properties ask for from other threads. Under the
    * object lock. */
@@ -40,6 +44,10 @@ struct _GstDsSuperRes {
   GstClockTime latency;
   GstClockTime earliest_time; /* running time; frames before it are late */
   gdouble proportion;
+  guint late_frames; /* at the sink, up to the last one */
+  GstClockTime last_late;
+  gboolean paced; /* somebody waits for frames in time */
+  GstDssrSensors sensors;
   DssrStats stats;
   guint64 frames, base_frames; /* since the start; the latter are among them */
   GstDssrScene used_scene;
@@ -62,6 +70,11 @@ struct _GstDsSuperRes {
   GstDssrRgb *rgb; /* NULL unless the format is RGB and the model is not */
   GstClockTime frame_duration;
   GstClockTime last_pts;
+  GstDssrPower *power; /* NULL until a rung is to be chosen */
+  GstClockTime power_asked;
+  GstDssrPolicyState policy;
+  gdouble busy;      /* mean share of a frame's time that computing took */
+  guint slow_frames; /* that took more than it, up to the last one */
 };
 
 /* ---- setup.c: model and session ---- */
@@ -111,6 +124,22 @@ void gst_ds_super_res_reset_qos (GstDsSuperRes *self);
 void gst_ds_super_res_update_qos (GstDsSuperRes *self, GstEvent *event);
 /* Is the buffer late already? If so, a QoS message was posted. */
 gboolean gst_ds_super_res_is_late (GstDsSuperRes *self, GstBuffer *buffer);
+
+/* Learns how much of a frame's time computing took; `late`: the frame got the
+ * bicubic base. */
+void gst_ds_super_res_observe_load (
+    GstDsSuperRes *self, const DssrStats *stats, gboolean late);
+
+/* ---- power-rung.c: mode, sensors and load make the rung ---- */
+
+/* The rung to use from now on, and why, in a static word. Posts a message when
+ * it is another. */
+GstDssrRung gst_ds_super_res_choose_rung (
+    GstDsSuperRes *self, const gchar **reason);
+void gst_ds_super_res_stop_power (GstDsSuperRes *self);
+/* Adds what was read to a structure. Under the object lock. */
+void gst_ds_super_res_describe_sensors (
+    GstDsSuperRes *self, GstStructure *structure);
 
 /* ---- allocation.c: pools, sizes and metas ---- */
 

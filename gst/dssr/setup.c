@@ -111,21 +111,12 @@ choose_scene (GstDsSuperRes *self, const gchar **reason)
   return self->wanted_scene;
 }
 
-/* The rung that is wanted, and why, in a static word. */
-static GstDssrRung
-choose_rung (GstDsSuperRes *self, const gchar **reason)
-{
-  (void)self;
-  *reason = "default";
-  return GST_DSSR_RUNG_BALANCED;
-}
-
 gboolean
 gst_ds_super_res_update_model (GstDsSuperRes *self)
 {
   const gchar *scene_reason, *rung_reason;
   GstDssrScene scene = choose_scene (self, &scene_reason);
-  GstDssrRung rung = choose_rung (self, &rung_reason);
+  GstDssrRung rung = gst_ds_super_res_choose_rung (self, &rung_reason);
   gint scale = self->out_info.width / self->in_info.width;
 
   GST_OBJECT_LOCK (self);
@@ -276,6 +267,8 @@ gst_ds_super_res_set_caps (
   self->frame_duration =
       in.fps_n > 0 ? gst_util_uint64_scale_int (GST_SECOND, in.fps_d, in.fps_n)
                    : 0;
+  self->busy = 1;
+  self->slow_frames = 0;
   gst_ds_super_res_update_latency (self);
   return TRUE;
 }

@@ -158,6 +158,7 @@ gst_ds_super_res_transform (
   self->base_frames += late;
   self->stats = stats;
   GST_OBJECT_UNLOCK (self);
+  gst_ds_super_res_observe_load (self, &stats, late);
   tell_fallback (self, &stats);
   return GST_FLOW_OK;
 }

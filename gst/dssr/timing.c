@@ -5,6 +5,9 @@
 
 #define GST_CAT_DEFAULT gst_dssr_debug
 
+/* Weight of the last frame in the mean of computing times. */
+#define BUSY_WEIGHT 0.125
+
 /* Longest gap between two frames of a stream of no fixed rate that counts. */
 #define MAX_FRAME_DURATION GST_SECOND
 
@@ -58,6 +61,7 @@ gst_ds_super_res_add_latency (GstDsSuperRes *self, GstQuery *query)
 
   GST_OBJECT_LOCK (self);
   GstClockTime latency = self->latency;
+  self->paced |= live;
   GST_OBJECT_UNLOCK (self);
 
   min += latency;
@@ -73,20 +77,45 @@ gst_ds_super_res_reset_qos (GstDsSuperRes *self)
   GST_OBJECT_LOCK (self);
   self->earliest_time = GST_CLOCK_TIME_NONE;
   self->proportion = 1.0;
+  self->late_frames = 0;
+  self->last_late = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK (self);
+}
+
+/* Counts frames that came late one after the other. Behind a tee several sinks
+ * tell of the same frame: one of them is enough to make it late. */
+static void
+count_late (GstDsSuperRes *self, GstClockTimeDiff diff, GstClockTime timestamp)
+{
+  gboolean told =
+      GST_CLOCK_TIME_IS_VALID (self->last_late) && timestamp <= self->last_late;
+
+  if (told)
+    return;
+  if (diff <= 0) {
+    self->late_frames = 0;
+    return;
+  }
+  self->late_frames++;
+  self->last_late = timestamp;
 }
 
 void
 gst_ds_super_res_update_qos (GstDsSuperRes *self, GstEvent *event)
 {
+  GstQOSType type;
   gdouble proportion;
   GstClockTimeDiff diff;
   GstClockTime timestamp;
 
-  gst_event_parse_qos (event, NULL, &proportion, &diff, &timestamp);
+  gst_event_parse_qos (event, &type, &proportion, &diff, &timestamp);
   if (!GST_CLOCK_TIME_IS_VALID (timestamp))
     return;
   GST_OBJECT_LOCK (self);
+  if (type != GST_QOS_TYPE_THROTTLE) {
+    self->paced = TRUE;
+    count_late (self, diff, timestamp);
+  }
   self->proportion = proportion;
   if (diff < 0 && timestamp < (GstClockTime)-diff)
     self->earliest_time = GST_CLOCK_TIME_NONE;
@@ -130,4 +159,16 @@ gst_ds_super_res_is_late (GstDsSuperRes *self, GstBuffer *buffer)
   gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, enlarged, late);
   gst_element_post_message (GST_ELEMENT (self), message);
   return TRUE;
+}
+
+void
+gst_ds_super_res_observe_load (
+    GstDsSuperRes *self, const DssrStats *stats, gboolean late)
+{
+  /* The bicubic base tells nothing about the network. */
+  if (late || self->frame_duration == 0)
+    return;
+  gdouble share = stats->frame_ms * GST_MSECOND / self->frame_duration;
+  self->busy += (share - self->busy) * BUSY_WEIGHT;
+  self->slow_frames = share > 1 ? self->slow_frames + 1 : 0;
 }

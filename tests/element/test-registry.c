@@ -39,6 +39,8 @@ test_properties (void)
       {"backend", GST_PARAM_MUTABLE_READY},
       {"lookahead", GST_PARAM_MUTABLE_READY},
       {"threads", GST_PARAM_MUTABLE_READY},
+      {"power-mode", GST_PARAM_MUTABLE_PLAYING},
+      {"thermal-limit", GST_PARAM_MUTABLE_PLAYING},
       {"stats", 0},
       {"qos", 0},
   };
@@ -69,7 +71,9 @@ test_values (void)
       {"scene", "auto"}, {"scene-hold", "30"}, {"scene-confidence", "0.75"},
       {"lux-threshold", "1000"}, {"backend", "scalar"}, {"backend", "cpu"},
       {"backend", "vulkan"}, {"backend", "auto"}, {"lookahead", "3"},
-      {"threads", "64"}, {"model", "/some/file"}, {"device", "0"}};
+      {"threads", "64"}, {"power-mode", "auto"}, {"power-mode", "performance"},
+      {"power-mode", "balanced"}, {"power-mode", "saver"},
+      {"thermal-limit", "75"}, {"model", "/some/file"}, {"device", "0"}};
   GstElement *element = test_element (NULL, 1);
 
   for (guint i = 0; i < G_N_ELEMENTS (values); i++) {

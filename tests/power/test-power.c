@@ -1,0 +1,568 @@
+/* The element's rungs: modes, late frames and idleness, battery and heat of a
+ * mocked sysfs, a profile daemon on a bus of its own.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <umockdev.h>
+#include <unistd.h>
+
+#include "tests/element/common.h"
+
+typedef struct {
+  UMockdevTestbed *testbed;
+  gchar *models; /* the folder */
+  GstHarness *h;
+  guint n; /* of the next frame */
+} Fixture;
+
+static void
+begin (Fixture *f)
+{
+  f->h = test_harness (test_element (NULL, 0), test_caps ("I420", 20, 14));
+  f->n = 0;
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  f->testbed = umockdev_testbed_new ();
+  f->models = test_model_dir ("landscape-x2-quality.safetensors", "x2",
+      "landscape-x2-balanced.safetensors", "x2-other",
+      "landscape-x2-saver.safetensors", "x2-zero", NULL);
+  begin (f);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  test_teardown (f->h);
+  test_remove_dir (f->models);
+  g_object_unref (f->testbed);
+}
+
+/* Pushes frames for a time on the harness's clock, which is no time at all. */
+static void
+play (Fixture *f, gdouble seconds)
+{
+  for (gint n = seconds * TEST_FPS + 0.5; n > 0; n--) {
+    gst_harness_set_time (f->h, f->n * TEST_DURATION);
+    test_push (f->h, f->n);
+    test_expect_frame (f->h, f->n);
+    f->n++;
+  }
+}
+
+static void
+expect_rung (Fixture *f, const gchar *rung, const gchar *reason)
+{
+  g_autofree gchar *is = test_stat_string (f->h, "rung");
+  g_autofree gchar *why = test_stat_string (f->h, "rung-reason");
+
+  g_assert_cmpstr (is, ==, rung);
+  g_assert_cmpstr (why, ==, reason);
+}
+
+/* Pops the next change of rung, and asserts what it tells. */
+static void
+expect_change (
+    Fixture *f, const gchar *previous, const gchar *rung, const gchar *reason)
+{
+  GstMessage *message;
+
+  while ((message = test_message (f->h, GST_MESSAGE_ELEMENT))) {
+    const GstStructure *s = gst_message_get_structure (message);
+    if (gst_structure_has_name (s, "dssr-rung")) {
+      g_assert_cmpstr (gst_structure_get_string (s, "previous"), ==, previous);
+      g_assert_cmpstr (gst_structure_get_string (s, "rung"), ==, rung);
+      g_assert_cmpstr (gst_structure_get_string (s, "reason"), ==, reason);
+      gst_message_unref (message);
+      return;
+    }
+    gst_message_unref (message);
+  }
+  g_assert_not_reached ();
+}
+
+static void
+expect_no_change (Fixture *f)
+{
+  GstMessage *message;
+
+  while ((message = test_message (f->h, GST_MESSAGE_ELEMENT))) {
+    g_assert_false (gst_message_has_name (message, "dssr-rung"));
+    gst_message_unref (message);
+  }
+}
+
+/* ---- Modes and load ---- */
+
+static void
+test_modes (Fixture *f, gconstpointer data)
+{
+  static const struct {
+    const gchar *mode, *rung, *reason;
+  } modes[] = {
+      {"performance", "quality", "power-mode"},
+      {"saver", "saver", "power-mode"},
+      {"balanced", "balanced", "power-mode"},
+      {"auto", "balanced", "default"},
+  };
+  const gchar *previous = "balanced";
+
+  play (f, 0.2);
+  expect_rung (f, "balanced", "default");
+  expect_no_change (f);
+  for (guint i = 0; i < G_N_ELEMENTS (modes); i++) {
+    gst_util_set_object_arg (
+        G_OBJECT (f->h->element), "power-mode", modes[i].mode);
+    play (f, 0.2);
+    expect_rung (f, modes[i].rung, modes[i].reason);
+    if (strcmp (previous, modes[i].rung) != 0)
+      expect_change (f, previous, modes[i].rung, modes[i].reason);
+    expect_no_change (f);
+    previous = modes[i].rung;
+  }
+}
+
+/* Nothing is chosen, nor looked at, where the model is given. */
+static void
+test_model_given (Fixture *f, gconstpointer data)
+{
+  test_teardown (f->h);
+  f->h = test_harness (test_element ("x2", 0), test_caps ("I420", 20, 14));
+  g_object_set (f->h->element, "power-mode", 1, NULL);
+  play (f, 3);
+  expect_rung (f, "balanced", "model");
+  expect_no_change (f);
+}
+
+/* What a sink says of the last frame. */
+static void
+tell (Fixture *f, GstClockTimeDiff late)
+{
+  GstClockTime time = (f->n - 1) * TEST_DURATION;
+  GstQOSType type = late > 0 ? GST_QOS_TYPE_UNDERFLOW : GST_QOS_TYPE_OVERFLOW;
+
+  late = MAX (late, -(GstClockTimeDiff)time);
+  gst_harness_push_upstream_event (
+      f->h, gst_event_new_qos (type, 1.0, late, time));
+}
+
+static void
+play_and_tell (Fixture *f, gdouble seconds, GstClockTimeDiff late)
+{
+  for (gint n = seconds * TEST_FPS + 0.5; n > 0; n--) {
+    play (f, 1.0 / TEST_FPS);
+    tell (f, late);
+  }
+}
+
+static void
+test_late_and_idle (Fixture *f, gconstpointer data)
+{
+  gst_util_set_object_arg (G_OBJECT (f->h->element), "power-mode", "balanced");
+  play_and_tell (f, 1.2, -GST_MSECOND);
+  play_and_tell (f, 2.0 / TEST_FPS, GST_MSECOND);
+  play_and_tell (f, 1.0 / TEST_FPS, -GST_MSECOND);
+  play_and_tell (f, 2.0 / TEST_FPS, GST_MSECOND);
+  expect_rung (f, "balanced", "power-mode");
+  play_and_tell (f, 2.0 / TEST_FPS, GST_MSECOND);
+  expect_change (f, "balanced", "saver", "late");
+  play_and_tell (f, 1.9, -GST_MSECOND);
+  expect_rung (f, "saver", "late");
+  play_and_tell (f, 0.5, -GST_MSECOND);
+  expect_change (f, "saver", "balanced", "power-mode");
+  expect_no_change (f);
+  /* No frame was so late that it got the base. */
+  g_assert_cmpuint (test_stat (f->h, "base-frames"), ==, 0);
+}
+
+/* Auto goes up to quality where frames are waited for, and not where a file is
+ * converted as fast as can be: there the result would depend on the machine. */
+static void
+test_idle_auto (Fixture *f, gconstpointer data)
+{
+  play (f, 10);
+  expect_rung (f, "balanced", "default");
+  play_and_tell (f, 3, -GST_MSECOND);
+  expect_change (f, "balanced", "quality", "idle");
+  expect_rung (f, "quality", "idle");
+}
+
+static void
+test_live (Fixture *f, gconstpointer data)
+{
+  gst_harness_query_latency (f->h); /* the harness's source is live */
+  play (f, 3);
+  expect_change (f, "balanced", "quality", "idle");
+}
+
+static void
+test_throttle (Fixture *f, gconstpointer data)
+{
+  for (gint n = 0; n < 50; n++) {
+    play (f, 1.0 / TEST_FPS);
+    gst_harness_push_upstream_event (
+        f->h, gst_event_new_qos (GST_QOS_TYPE_THROTTLE, 1.0, GST_MSECOND,
+                  (f->n - 1) * TEST_DURATION));
+  }
+  expect_rung (f, "balanced", "default");
+}
+
+static void
+test_qos_off (Fixture *f, gconstpointer data)
+{
+  g_object_set (f->h->element, "qos", FALSE, NULL);
+  play_and_tell (f, 3, GST_MSECOND);
+  play_and_tell (f, 3, -GST_MSECOND);
+  expect_rung (f, "balanced", "default");
+}
+
+/* Two sinks behind a tee: a frame is late once, whoever says so. */
+static void
+test_two_sinks (Fixture *f, gconstpointer data)
+{
+  play (f, 2);
+  for (gint n = 0; n < 2; n++) {
+    play_and_tell (f, 1.0 / TEST_FPS, GST_MSECOND);
+    tell (f, GST_MSECOND);
+    tell (f, -GST_MSECOND);
+  }
+  play (f, 0.2);
+  expect_rung (f, "balanced", "default");
+  play_and_tell (f, 1.0 / TEST_FPS, GST_MSECOND);
+  play (f, 0.2);
+  expect_rung (f, "saver", "late");
+}
+
+/* ---- Battery and heat ---- */
+
+/* Plays until the thread has read what is there, without a step of the clock;
+ * the rung follows with the next frame. */
+static void
+wait_for (Fixture *f, const gchar *field, gint value)
+{
+  gint64 until = g_get_monotonic_time () + 20 * G_TIME_SPAN_SECOND;
+
+  for (;;) {
+    g_autoptr (GstStructure) stats = NULL;
+    const GValue *is;
+    test_push (f->h, f->n);
+    test_expect_frame (f->h, f->n++);
+    g_object_get (f->h->element, "stats", &stats, NULL);
+    is = gst_structure_get_value (stats, field);
+    if (value < 0 ? !is
+                  : is
+                        && (G_VALUE_HOLDS_INT (is) ? g_value_get_int (is)
+                                                   : g_value_get_double (is))
+                               == value)
+      return;
+    g_assert_cmpint (g_get_monotonic_time (), <, until);
+    g_usleep (2000);
+  }
+}
+
+static gchar *
+add_battery (Fixture *f, const gchar *percent, const gchar *status)
+{
+  return umockdev_testbed_add_device (f->testbed, "power_supply", "BAT0", NULL,
+      "type", "Battery", "capacity", percent, "status", status, NULL, NULL);
+}
+
+static gchar *
+add_zone (Fixture *f, const gchar *temperature)
+{
+  return umockdev_testbed_add_device (f->testbed, "thermal", "thermal_zone0",
+      NULL, "type", "cpu-thermal", "temp", temperature, "trip_point_0_type",
+      "passive", "trip_point_0_temp", "75000", NULL, NULL);
+}
+
+static void
+test_battery (Fixture *f, gconstpointer data)
+{
+  g_autofree gchar *battery = add_battery (f, "21", "Discharging");
+
+  play (f, 6);
+  wait_for (f, "battery", 21);
+  play (f, 0.1);
+  expect_rung (f, "balanced", "battery");
+  umockdev_testbed_set_attribute (f->testbed, battery, "capacity", "19");
+  play (f, 3); /* not read anew yet */
+  expect_rung (f, "balanced", "battery");
+  play (f, 2);
+  wait_for (f, "battery", 19);
+  play (f, 0.1);
+  expect_change (f, "balanced", "saver", "low-battery");
+  umockdev_testbed_set_attribute (f->testbed, battery, "capacity", "22");
+  play (f, 5);
+  wait_for (f, "battery", 22);
+  play (f, 5);
+  expect_rung (f, "saver", "low-battery");
+  umockdev_testbed_set_attribute (f->testbed, battery, "status", "Charging");
+  play (f, 6);
+  wait_for (f, "battery", 22);
+  play (f, 5);
+  expect_change (f, "saver", "balanced", "default");
+  umockdev_testbed_remove_device (f->testbed, battery);
+  play (f, 6);
+  wait_for (f, "battery", -1);
+  play (f, 1);
+  expect_rung (f, "balanced", "default");
+  expect_no_change (f);
+  g_assert_null (test_message (f->h, GST_MESSAGE_INFO));
+}
+
+static void
+test_heat (Fixture *f, gconstpointer data)
+{
+  g_autofree gchar *zone = add_zone (f, "50000");
+
+  gst_util_set_object_arg (
+      G_OBJECT (f->h->element), "power-mode", "performance");
+  play (f, 6);
+  wait_for (f, "temperature", 50);
+  expect_change (f, "balanced", "quality", "power-mode");
+  umockdev_testbed_set_attribute (f->testbed, zone, "temp", "76000");
+  play (f, 6);
+  wait_for (f, "temperature", 76);
+  play (f, 0.1);
+  expect_change (f, "quality", "balanced", "heat");
+  play (f, 31);
+  expect_change (f, "balanced", "saver", "heat");
+  umockdev_testbed_set_attribute (f->testbed, zone, "temp", "60000");
+  play (f, 6);
+  wait_for (f, "temperature", 60);
+  play (f, 60);
+  expect_change (f, "saver", "balanced", "heat");
+  expect_change (f, "balanced", "quality", "power-mode");
+  /* The property is in place of the zone's own limit. */
+  play (f, 31);
+  expect_no_change (f);
+  g_object_set (f->h->element, "thermal-limit", 58, NULL);
+  play (f, 0.1);
+  expect_change (f, "quality", "balanced", "heat");
+}
+
+/* Told once each, although read again and again; the element goes on. */
+static void
+test_nonsense (Fixture *f, gconstpointer data)
+{
+  g_autofree gchar *battery = add_battery (f, "1000", "Discharging");
+  g_autofree gchar *zone = add_zone (f, "-274000");
+  GstMessage *message;
+  gint told = 0;
+
+  g_assert_nonnull (battery);
+  for (gint i = 0; i < 20 && told < 2; i++) {
+    play (f, 6);
+    g_usleep (20000);
+    while ((message = test_message (f->h, GST_MESSAGE_INFO))) {
+      g_autoptr (GError) error = NULL;
+      gst_message_parse_info (message, &error, NULL);
+      g_test_message ("%s", error->message);
+      g_assert_nonnull (strstr (error->message, told ? "temp" : "capacity"));
+      gst_message_unref (message);
+      told++;
+    }
+  }
+  g_assert_cmpint (told, ==, 2);
+  umockdev_testbed_set_attribute (f->testbed, zone, "temp", "hot");
+  for (gint i = 0; i < 5; i++) {
+    play (f, 6);
+    g_usleep (20000);
+  }
+  g_assert_null (test_message (f->h, GST_MESSAGE_INFO));
+  umockdev_testbed_set_attribute (f->testbed, zone, "temp", "40000");
+  play (f, 6);
+  wait_for (f, "temperature", 40);
+  expect_rung (f, "balanced", "default");
+  expect_no_change (f);
+}
+
+/* A driver that never answers stalls neither frames nor the end. */
+static void
+test_hung_driver (Fixture *f, gconstpointer data)
+{
+  g_autofree gchar *zone = add_zone (f, "50000");
+  g_autofree gchar *root = umockdev_testbed_get_root_dir (f->testbed);
+  g_autofree gchar *path = g_build_filename (root, zone, "temp", NULL);
+
+  play (f, 6);
+  wait_for (f, "temperature", 50);
+  g_assert_cmpint (g_remove (path), ==, 0);
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  /* A pipe that somebody may write to: whoever reads it waits. (Not already
+   * when it is opened: umockdev holds a lock over that.) */
+  gint both = open (path, O_RDWR);
+  struct pollfd pipe = {.fd = open (path, O_WRONLY), .events = POLLOUT};
+  g_assert_cmpint (both, >=, 0);
+  g_assert_cmpint (pipe.fd, >=, 0);
+  close (both);
+  for (gint i = 0; i < 2000; i++) {
+    play (f, 1);
+    g_usleep (5000);
+    g_assert_cmpint (poll (&pipe, 1, 0), ==, 1);
+    if (!(pipe.revents & POLLERR)) /* somebody reads */
+      break;
+  }
+  g_assert_cmpint (pipe.revents & POLLERR, ==, 0);
+  gint64 start = g_get_monotonic_time ();
+  play (f, 20);
+  expect_rung (f, "balanced", "default");
+  test_teardown (f->h);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 20 * G_TIME_SPAN_SECOND);
+  close (pipe.fd);
+  g_assert_cmpint (g_remove (path), ==, 0);
+  begin (f);
+}
+
+/* ---- Profile ---- */
+
+static const gchar *profile = "balanced";
+
+static GVariant *
+get_profile (GDBusConnection *connection, const gchar *sender,
+    const gchar *path, const gchar *interface, const gchar *property,
+    GError **error, gpointer data)
+{
+  return g_variant_new_string (profile);
+}
+
+static void
+set_profile (GDBusConnection *connection, const gchar *name)
+{
+  GVariantBuilder changed;
+
+  profile = name;
+  g_variant_builder_init (&changed, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (
+      &changed, "{sv}", "ActiveProfile", g_variant_new_string (name));
+  g_assert_true (g_dbus_connection_emit_signal (connection, NULL,
+      "/net/hadess/PowerProfiles", "org.freedesktop.DBus.Properties",
+      "PropertiesChanged",
+      g_variant_new ("(sa{sv}as)", "net.hadess.PowerProfiles", &changed, NULL),
+      NULL));
+}
+
+/* The daemon lives in `context`; the default one is never run, as in programs
+ * without a main loop. */
+static void
+wait_for_rung (Fixture *f, GMainContext *context, const gchar *rung)
+{
+  gint64 until = g_get_monotonic_time () + 20 * G_TIME_SPAN_SECOND;
+
+  for (;;) {
+    g_autofree gchar *is = NULL;
+    while (g_main_context_iteration (context, FALSE))
+      ;
+    play (f, 0.2);
+    is = test_stat_string (f->h, "rung");
+    if (strcmp (is, rung) == 0)
+      return;
+    g_assert_cmpint (g_get_monotonic_time (), <, until);
+    g_usleep (2000);
+  }
+}
+
+static void
+test_profile (Fixture *f, gconstpointer data)
+{
+  static const gchar xml[] =
+      "<node><interface name='net.hadess.PowerProfiles'>"
+      "<property name='ActiveProfile' type='s' access='readwrite'/>"
+      "</interface></node>";
+  static const GDBusInterfaceVTable vtable = {.get_property = get_profile};
+  GMainContext *context = g_main_context_new ();
+  GTestDBus *bus = g_test_dbus_new (G_TEST_DBUS_NONE);
+  g_autoptr (GDBusNodeInfo) info = g_dbus_node_info_new_for_xml (xml, NULL);
+  g_autoptr (GError) error = NULL;
+
+  test_teardown (f->h);
+  g_test_dbus_up (bus);
+  g_setenv ("DBUS_SYSTEM_BUS_ADDRESS", g_test_dbus_get_bus_address (bus), TRUE);
+  g_main_context_push_thread_default (context);
+  g_autoptr (GDBusConnection) connection =
+      g_dbus_connection_new_for_address_sync (g_test_dbus_get_bus_address (bus),
+          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT
+              | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+          NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_dbus_connection_register_object (connection,
+                        "/net/hadess/PowerProfiles", info->interfaces[0],
+                        &vtable, NULL, NULL, &error),
+      >, 0);
+  g_assert_no_error (error);
+  guint name =
+      g_bus_own_name_on_connection (connection, "net.hadess.PowerProfiles",
+          G_BUS_NAME_OWNER_FLAGS_NONE, NULL, NULL, NULL, NULL);
+
+  begin (f);
+  for (gint i = 0; i < 50; i++) {
+    wait_for_rung (f, context, "balanced");
+    g_usleep (2000);
+  }
+  set_profile (connection, "power-saver");
+  wait_for_rung (f, context, "saver");
+  expect_change (f, "balanced", "saver", "power-profile");
+  set_profile (connection, "performance");
+  play (f, 3);
+  wait_for_rung (f, context, "balanced");
+  expect_change (f, "saver", "balanced", "default");
+
+  /* The profile that is set when an element starts. */
+  set_profile (connection, "power-saver");
+  test_teardown (f->h);
+  begin (f);
+  wait_for_rung (f, context, "saver");
+  expect_change (f, "balanced", "saver", "power-profile");
+  /* What was asked for is more. */
+  gst_util_set_object_arg (
+      G_OBJECT (f->h->element), "power-mode", "performance");
+  wait_for_rung (f, context, "quality");
+  gst_util_set_object_arg (G_OBJECT (f->h->element), "power-mode", "auto");
+  wait_for_rung (f, context, "saver");
+  /* The daemon goes away. */
+  g_bus_unown_name (name);
+  play (f, 3);
+  wait_for_rung (f, context, "balanced");
+
+  g_main_context_pop_thread_default (context);
+  g_clear_object (&connection);
+  g_main_context_unref (context);
+  /* GIO's connection to a system bus ends the process with the bus. */
+  g_autoptr (GDBusConnection) shared =
+      g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, NULL);
+  g_dbus_connection_set_exit_on_close (shared, FALSE);
+  g_test_dbus_down (bus);
+  g_object_unref (bus);
+  play (f, 3);
+  expect_rung (f, "balanced", "default");
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct {
+    const gchar *path;
+    void (*test) (Fixture *, gconstpointer);
+  } tests[] = {
+      {"/power/modes", test_modes}, {"/power/model-given", test_model_given},
+      {"/power/late-and-idle", test_late_and_idle},
+      {"/power/idle-auto", test_idle_auto}, {"/power/live", test_live},
+      {"/power/throttle", test_throttle}, {"/power/qos-off", test_qos_off},
+      {"/power/two-sinks", test_two_sinks}, {"/power/battery", test_battery},
+      {"/power/heat", test_heat}, {"/power/nonsense", test_nonsense},
+      {"/power/hung-driver", test_hung_driver},
+      {"/power/profile", test_profile}, /* last: takes the bus down */
+  };
+
+  test_init (&argc, &argv);
+  for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+  return test_run ();
+}
