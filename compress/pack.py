@@ -3,9 +3,10 @@
     python3 -m compress.pack --data ../shared/data/train --out build/train.npy
 
 Each sample is `window` frames of SIDE x SIDE luma (BT.601 studio range, 8 bits), uint8.
-Stills are moved by a synthetic camera and, in half of the samples, one or two more planes
+Stills are moved by a synthetic camera and, in two of five samples, one or two more planes
 that move differently; they give sharp pictures and any motion. Real clips give real motion;
-they are reduced in size first, which removes most of their compression.
+they are reduced in size first, which removes most of their compression. Stills are reduced too, until edges are as
+sharp as pixels can show: sharper samples and slower motion are worth more than steps (docs/compression.md).
 """
 
 import argparse
@@ -32,8 +33,8 @@ def luma(image):
 
 
 def path(rng, count):
-    """Smooth motion: positions of `count` frames, from still to 20 pixels a frame, half of them below 3.5."""
-    speed = 20 * rng.random() ** 2.5 if rng.random() > 0.08 else 0.0
+    """Smooth motion: positions of `count` frames, from still to 20 pixels a frame, half of them below 2.5."""
+    speed = 20 * rng.random() ** 3 if rng.random() > 0.05 else 0.0
     angle = rng.uniform(0, 2 * np.pi)
     turn = rng.gauss(0, 0.2)
     x, y, points = 0.0, 0.0, [(0.0, 0.0)]
@@ -48,8 +49,8 @@ def path(rng, count):
 def moving_plane(rng, image):
     """WINDOW views of `image` by a moving, slightly zooming camera; None if it is too small."""
     width, height = image.size
-    shrink = rng.uniform(1.15, 2.5) if min(width, height) > 900 else rng.uniform(1.0, 1.3)
-    zoom = rng.gauss(0, 0.004)
+    shrink = rng.uniform(1.4, max(1.4, min(3.0, min(width, height) / 230)))
+    zoom = rng.gauss(0, 0.003)
     points = path(rng, WINDOW)
     reach = (SIDE + 2 * max(max(abs(x), abs(y)) for x, y in points)) * shrink * 1.03 + 2
     if width < reach + 2 or height < reach + 2:
@@ -103,14 +104,14 @@ def from_still(job):
         sample = moving_plane(rng, images[0])
         if sample is None:
             break
-        if rng.random() < 0.5:
+        if rng.random() < 0.4:
             for _ in range(rng.randint(1, 2)):
                 front = moving_plane(rng, rng.choice(images))
                 if front is not None:
                     mask = moving_mask(rng)
                     sample = sample * (1 - mask) + front * mask
         sample = quantise(sample)
-        if detail(sample) > rng.uniform(3, 12):
+        if detail(sample) > rng.uniform(4, 14):
             samples.append(sample)
     return samples
 
@@ -125,14 +126,14 @@ def from_clip(job):
         chance = 6.0 * count / total
         for frame in frames:
             image = luma(frame.to_image())
-            shrink = 3 if min(image.size) > 1000 else 2
+            shrink = max(2, min(image.size) // 230)
             window = (window + [image.resize((image.width // shrink, image.height // shrink), Image.BICUBIC)])[-WINDOW:]
             if len(window) < WINDOW or min(image.size) < SIDE * shrink:
                 continue
             for _ in range(int(chance + rng.random())):
                 x, y = rng.randrange(window[0].width - SIDE + 1), rng.randrange(window[0].height - SIDE + 1)
                 sample = quantise(np.stack([np.asarray(f)[y : y + SIDE, x : x + SIDE] for f in window]))
-                if detail(sample) > rng.uniform(3, 12):
+                if detail(sample) > rng.uniform(4, 14):
                     samples.append(sample)
     rng.shuffle(samples)
     return samples[:count]

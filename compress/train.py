@@ -132,7 +132,7 @@ def arguments(description, peak, guide, required=True):
     parser.add_argument("--guide", type=float, default=guide, help="weight of the photometric loss, which fades out")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
-    parser.add_argument("--degraded", type=float, default=0.1, help="part of the samples with noise or compression")
+    parser.add_argument("--degraded", type=float, default=0.05, help="part of the samples with noise or compression")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int)

@@ -1,0 +1,188 @@
+"""Measures the shipped models and writes what is said of them: the tables of their card, and a chart beside peers.
+
+    python3 -m compress.card --data ../shared/data/bench --float build/models models/*.safetensors
+
+All through the real element, by the protocol of compress.evaluate: PSNR and SSIM of each clip of vid4/ and portrait/;
+of each model's floating-point self, where --float has its checkpoint; and how much a scene that stands still but for
+noise flickers, as a part of what bicubic enlargement of the same frames does. The tables replace what is between two
+marks in models/README.md; the chart is of PSNR over operations, with the peers of compress/peers.toml.
+"""
+
+import argparse
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from .element import ROOT, enlarge
+from .evaluate import bicubic, float_network, read_clip, score
+from .graph import STAGES, quads
+from .restore import read, restore
+from .train import load
+
+BEGIN, END = "<!-- compress.card: begin -->\n", "<!-- compress.card: end -->\n"
+BENCHES = ("vid4", "portrait")
+NOISE, STILL_FRAMES = 1.5, 8
+
+
+def properties(file):
+    """What a model file is."""
+    net, metadata = restore(file)
+    _, arrays = read(file)
+    weights = stored = bits = 0
+    for stage in STAGES:
+        for op in getattr(net.graph, stage):
+            mask = arrays.get(f"{stage}.{op.out}.mask")
+            if mask is not None:
+                op.quads = int(np.unpackbits(mask).sum())
+    for op, counts, _ in net.graph.convolutions():
+        dense = quads([op.channels]) * quads(counts) * op.kernel**2 * 4
+        kept = dense if op.quads is None else op.quads
+        weights, stored, bits = weights + dense, stored + kept, bits + kept * op.bits
+    return {
+        "scale": net.graph.scale,
+        "scene": metadata["dssr.scene"],
+        "rung": metadata["dssr.rung"],
+        "window": net.graph.window,
+        "macs": net.graph.macs(),
+        "weight bits": bits / stored,
+        "activation bits": [int(np.log2(op.max + 1)) for op in net.graph.operations() if op.op == "conv" and not op.wide],
+        "density": stored / weights,
+        "bytes": file.stat().st_size,
+    }
+
+
+def flicker(method, frame, scale):
+    """Mean difference of successive enlarged frames of a still scene with noise, as a part of bicubic's."""
+    rng = np.random.default_rng(1)
+    noise = rng.normal(scale=NOISE, size=(STILL_FRAMES, *frame.shape))
+    small = (frame + noise).round().clip(0, 255).astype(np.uint8)
+    ours, base = (np.abs(np.diff(m.astype(float), axis=0)).mean() for m in (method(small), bicubic(small, scale)))
+    return ours / base
+
+
+def measure(method, clips, scale):
+    """{clip: (PSNR, SSIM)} of a function from small frames to large ones."""
+    return {clip.stem: score(method(small), large) for clip in clips for large, small in [read_clip(clip, scale)]}
+
+
+def figures(files, clips, floats):
+    """What the card says, by model, then by bicubic enlargement."""
+    every = [clip for bench in clips.values() for clip in bench]
+    rows = {}
+    for file in tqdm(files, "models"):
+        row = properties(file)
+        scale = row["scale"]
+
+        def element(small):
+            return enlarge(small, scale, model=file.resolve(), backend="cpu")
+
+        row["element"] = measure(element, every, scale)
+        row["flicker"] = flicker(element, read_clip(every[0], scale)[1][0], scale)
+        checkpoint = floats / f"{file.stem}-float.pt"
+        if checkpoint.exists():
+            net, _ = load(checkpoint)
+            row["float"] = measure(lambda small, n=net: float_network(n, small), every, scale)
+        rows[file.stem] = row
+    for scale in sorted({row["scale"] for row in rows.values()}):
+        scores = measure(lambda small, s=scale: bicubic(small, s), every, scale)
+        rows[f"bicubic x{scale}"] = {"scale": scale, "element": scores}
+    return rows
+
+
+def mean(scores, clips):
+    return np.mean([scores[clip.stem] for clip in clips], 0)
+
+
+def table(header, lines):
+    return "\n".join(["| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *lines)]) + "\n"
+
+
+def span(values):
+    return f"{min(values)}" if min(values) == max(values) else f"{min(values)} to {max(values)}"
+
+
+def files_table(rows):
+    header = ["model", "window", "MACs per output pixel", "weight bits, mean", "activation bits", "density", "size", "flicker"]
+    lines = [
+        [
+            name, f"{row['window']}", f"{row['macs']:.0f}", f"{row['weight bits']:.1f}", span(row["activation bits"]),
+            f"{row['density']:.0%}", f"{row['bytes'] / 1000:.0f} KB", f"{row['flicker']:.2f}",
+        ]
+        for name, row in rows.items() if "macs" in row
+    ]  # fmt: skip
+    return table(header, lines)
+
+
+def quality_table(rows, scale, clips):
+    lines = []
+    for name, row in rows.items():
+        if row["scale"] == scale:
+            for title, scores in ((name, row["element"]), (f"{name}, float", row.get("float"))):
+                if scores:
+                    cells = [*(scores[clip.stem] for clip in clips), mean(scores, clips)]
+                    lines.append([title, *(f"{p:.2f} / {s:.3f}" for p, s in cells)])
+    return table([f"x{scale}", *(clip.stem for clip in clips), "mean"], lines)
+
+
+def chart(rows, clips, peers, file):
+    """PSNR on Vid4 over operations, beside peers."""
+    scales = sorted({row["scale"] for row in rows.values()})
+    figure = Figure(figsize=(6 * len(scales), 4.5))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(scales), squeeze=False)
+    for axis, scale in zip(axes[0], scales):
+        for peer in peers[f"x{scale}"]:
+            axis.plot(peer["macs"], peer["psnr"], "o", color="0.6")
+            axis.annotate(peer["name"], (peer["macs"], peer["psnr"]), (4, -10), textcoords="offset points", color="0.4")
+        for name, row in rows.items():
+            if row["scale"] == scale and row.get("scene") == "landscape":
+                psnr = mean(row["element"], clips)[0]
+                axis.plot(row["macs"], psnr, "s", color="C3")
+                axis.annotate(f"dssr {row['rung']}", (row["macs"], psnr), (4, 6), textcoords="offset points", color="C3")
+        axis.set(xscale="log", title=f"Vid4, x{scale}", xlabel="multiply-accumulates per output pixel", ylabel="PSNR of luma, dB")
+        axis.margins(0.15)
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(file, dpi=110)
+
+
+def card(rows, clips):
+    parts = [files_table(rows)]
+    for scale in sorted({row["scale"] for row in rows.values()}):
+        parts += [quality_table(rows, scale, bench) for bench in clips.values()]
+    return "\n".join(parts)
+
+
+def replaced(text, part):
+    """`text` with what is between the marks replaced."""
+    start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    return text[:start] + part + text[end:]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder with vid4/ and portrait/")
+    parser.add_argument("--float", type=Path, default=ROOT / "build/models", help="folder with MODEL-float.pt")
+    parser.add_argument("--card", type=Path, default=ROOT / "models/README.md", help="has the marks; is rewritten")
+    parser.add_argument("--chart", type=Path, default=ROOT / "docs/images/quality.png")
+    args = parser.parse_args()
+    clips = {bench: sorted((args.data / bench).glob("*.mkv")) for bench in BENCHES}
+    for bench, files in clips.items():
+        if not files:
+            sys.exit(f"No .mkv clips in {args.data / bench}: give a folder such as ../shared/data/bench.")
+    text = args.card.read_text()
+    if BEGIN not in text or END not in text:
+        sys.exit(f"{args.card} has no marks: the lines {BEGIN.strip()} and {END.strip()} say where the tables go.")
+    rows = figures(args.models, clips, args.float)
+    args.card.write_text(replaced(text, card(rows, clips)))
+    chart(rows, clips["vid4"], tomllib.loads((ROOT / "compress/peers.toml").read_text()), args.chart)
+
+
+if __name__ == "__main__":
+    main()

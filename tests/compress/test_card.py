@@ -1,0 +1,82 @@
+"""The card says what was measured, and only replaces its own part of the file."""
+
+import re
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from compress import card
+from compress.export import export
+from compress.train import checkpoint
+
+
+def clip(file, pictures):
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = pictures.shape[2], pictures.shape[1], "gray"
+        for picture in pictures:
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+
+
+@pytest.fixture
+def models(make_net, make_footage, tmp_path):
+    for bench in card.BENCHES:
+        (tmp_path / bench).mkdir()
+        clip(tmp_path / bench / f"{bench}-clip.mkv", make_footage(6, 48, 64))
+    net = make_net(2)
+    file = tmp_path / "landscape-x2-balanced.safetensors"
+    export(net, file, "landscape", "balanced", {})
+    torch.save(checkpoint(net, average=net.state_dict()), tmp_path / "landscape-x2-balanced-float.pt")
+    return file, net
+
+
+def test_card_and_chart(models, tmp_path, monkeypatch):
+    file, net = models
+    readme, picture = tmp_path / "README.md", tmp_path / "quality.png"
+    readme.write_text(f"before\n{card.BEGIN}old\n{card.END}after\n")
+    arguments = ["card", str(file), "--data", str(tmp_path), "--float", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", [*arguments, "--card", str(readme), "--chart", str(picture)])
+    card.main()
+    text = readme.read_text()
+    assert text.startswith(f"before\n{card.BEGIN}") and text.endswith(f"{card.END}after\n") and "old" not in text
+    row = card.properties(file)
+    assert 0.9 * net.graph.macs() < row["macs"] <= net.graph.macs()
+    assert f"| landscape-x2-balanced | 3 | {row['macs']:.0f} | 8.0 | 8 | {row['density']:.0%} |" in text
+    values = {name: re.search(rf"\| {name} \| ([\d.]+) / .*\| ([\d.]+) / [\d.]+ \|", text).groups() for name in
+              ("landscape-x2-balanced", "landscape-x2-balanced, float", "bicubic x2")}  # fmt: skip
+    assert all(psnr == mean for psnr, mean in values.values())  # of one clip
+    assert values["bicubic x2"] != values["landscape-x2-balanced"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_card_without_marks_is_left_alone(models, tmp_path, monkeypatch):
+    readme = tmp_path / "README.md"
+    readme.write_text("no marks")
+    monkeypatch.setattr("sys.argv", ["card", str(models[0]), "--data", str(tmp_path), "--card", str(readme)])
+    with pytest.raises(SystemExit, match="no marks"):
+        card.main()
+    assert readme.read_text() == "no marks"
+
+
+def test_flicker():
+    frame = np.full((12, 16), 100.0)
+    assert card.flicker(lambda small: card.bicubic(small, 2), frame, 2) == pytest.approx(1)
+    calm = card.flicker(lambda small: np.zeros((len(small), 24, 32)), frame, 2)
+    assert calm == 0
+
+
+def test_sparse_and_mixed_models_are_described(make_net, tmp_path):
+    net = make_net(2, bits=(4, 8), tops=(15, 255))
+    file = tmp_path / "model.safetensors"
+    for conv in net.convs.values():
+        conv.weight.data[:, : conv.weight.shape[1] // 4 * 4][:, :4] = 0
+    export(net, file, "landscape", "saver", {})
+    row = card.properties(file)
+    assert row["density"] < 0.9 and row["macs"] < net.graph.macs()
+    assert 4 < row["weight bits"] < 8 and set(row["activation bits"]) == {4, 8}
+    assert row["scene"] == "landscape" and row["rung"] == "saver" and row["bytes"] == file.stat().st_size
