@@ -145,6 +145,8 @@ typedef struct {
   double frame_ms;      /* time of the last frame: its push and its pull */
   double mean_ms;       /* the same, mean of all frames */
   gsize memory;         /* bytes that the session allocated */
+  guint64 copied;       /* bytes of pictures that were copied to and from the
+                           GPU, since the session was made */
   guint64 time_ns[DSSR_N_TIMES]; /* of all threads together, since the session
                                     was made */
 } DssrStats;
@@ -154,6 +156,28 @@ typedef struct {
 DSSR_API char **dssr_list_devices (void);
 
 typedef struct _DssrSession DssrSession;
+
+/* ---- Memory for pictures ---- */
+
+/* A GPU, or what is left of one: it stays as long as its memory does. */
+typedef struct _DssrDevice DssrDevice;
+/* Memory that a GPU and the CPU share. */
+typedef struct _DssrMemory DssrMemory;
+
+DSSR_API DssrDevice *dssr_device_ref (DssrDevice *device);
+DSSR_API void dssr_device_unref (DssrDevice *device);
+
+/* Memory that the GPU's sessions read and write in place: planes that lie in it
+ * are not copied, if their rows begin at multiples of 4 bytes, and end there or
+ * at the next row. It stays readable and writable when the GPU is lost. Any
+ * thread may allocate and free it. NULL with DSSR_ERROR_BACKEND. */
+DSSR_API DssrMemory *dssr_memory_new (
+    DssrDevice *device, gsize size, GError **error);
+/* No session may have a picture in it. */
+DSSR_API void dssr_memory_free (DssrMemory *memory);
+DSSR_API void *dssr_memory_get_data (const DssrMemory *memory);
+
+/* ---- A stream ---- */
 
 /* Allocates everything that frames will need. Returns NULL with
  * DSSR_ERROR_FORMAT or DSSR_ERROR_BACKEND. */
@@ -225,11 +249,15 @@ DSSR_API gboolean dssr_session_switch_model (
  * window is shorter. */
 DSSR_API int dssr_session_get_latency (const DssrSession *session);
 
+/* A new reference to the GPU that computes; NULL: the CPU does. */
+DSSR_API DssrDevice *dssr_session_get_device (const DssrSession *session);
+
 DSSR_API void dssr_session_get_stats (
     const DssrSession *session, DssrStats *stats);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrModel, dssr_model_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrSession, dssr_session_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrPrepared, dssr_prepared_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrDevice, dssr_device_unref)
 
 G_END_DECLS

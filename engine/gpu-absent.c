@@ -57,6 +57,46 @@ dssr_gpu_run (
   g_return_val_if_reached (FALSE);
 }
 
+DssrDevice *
+dssr_gpu_get_device (const DssrGpu *gpu)
+{
+  g_return_val_if_reached (NULL);
+}
+
+guint64
+dssr_gpu_get_copied (const DssrGpu *gpu)
+{
+  g_return_val_if_reached (0);
+}
+
+DssrDevice *
+dssr_device_ref (DssrDevice *device)
+{
+  g_return_val_if_reached (NULL);
+}
+
+void
+dssr_device_unref (DssrDevice *device)
+{
+}
+
+DssrMemory *
+dssr_memory_new (DssrDevice *device, gsize size, GError **error)
+{
+  g_return_val_if_reached (NULL);
+}
+
+void
+dssr_memory_free (DssrMemory *memory)
+{
+}
+
+void *
+dssr_memory_get_data (const DssrMemory *memory)
+{
+  g_return_val_if_reached (NULL);
+}
+
 const char *
 dssr_gpu_get_name (const DssrGpu *gpu)
 {

@@ -1,7 +1,7 @@
 /* A model on a GPU: its memory and its commands.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "engine/gpu-network.h"
+#include "engine/gpu-pictures.h"
 #include "engine/gpu.h"
 #include "engine/picture.h"
 
@@ -147,6 +147,14 @@ allocate (
   return network->memory != NULL;
 }
 
+static bool
+record_own (DssrGpuNetwork *network, const DssrJob *job, bool pair,
+    DssrVulkanMessage *message)
+{
+  DssrGpuPictures pictures = dssr_gpu_own_pictures (network, job, pair);
+  return dssr_gpu_network_record (network, job, &pictures, message) != NULL;
+}
+
 /* Records what every stream does, so that all is compiled. */
 static gboolean
 warm_up (DssrGpuNetwork *network, DssrVulkan *vulkan, GError **error)
@@ -159,8 +167,9 @@ warm_up (DssrGpuNetwork *network, DssrVulkan *vulkan, GError **error)
       .n_planes = base.n_planes - 1,
   };
 
-  if (dssr_gpu_network_record (network, &base, &message)
-      && dssr_gpu_network_record (network, &first, &message)) {
+  if (record_own (network, &base, false, &message)
+      && record_own (network, &first, false, &message)
+      && (base.n_planes < 3 || record_own (network, &base, true, &message))) {
     dssr_vulkan_save_cache (vulkan);
     return TRUE;
   }
@@ -238,7 +247,8 @@ get_input (const DssrGpuNetwork *network, DssrProgramKind kind,
 
 static void
 record_node (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
-    DssrProgramKind kind, int index, const DssrRun *run)
+    DssrProgramKind kind, int index, const DssrRun *run,
+    const DssrVulkanPlane *luma, const DssrVulkanPlane *enlarged)
 {
   const DssrNode *node = &network->plan->programs[kind].nodes[index];
   const DssrOp *op = node->op;
@@ -246,13 +256,12 @@ record_node (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
   guint32 weights = network->weights[node->stage][node->index];
   DssrVulkanTensor out = get_tensor (network, kind, index, run->slot);
   DssrVulkanTensor in[DSSR_MAX_INPUTS];
-  DssrVulkanPlane luma = dssr_gpu_network_luma (network, run->slot);
   for (int i = 0; i < op->n_inputs; i++)
     in[i] = get_input (network, kind, &node->sources[i], run);
 
   switch (op->kind) {
     case DSSR_OP_INPUT:
-      dssr_vulkan_input (commands, &out, &luma, unshuffle);
+      dssr_vulkan_input (commands, &out, luma, unshuffle);
       break;
     case DSSR_OP_CONV:
       dssr_vulkan_conv (commands, &out, in, op->n_inputs, &op->conv, weights);
@@ -271,8 +280,8 @@ record_node (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
           commands, &out, &in[0], &in[1], &in[2], &op->attention, weights);
       break;
     case DSSR_OP_HEAD:
-      dssr_vulkan_head (commands, &network->out[0], &luma, &in[0],
-          &network->bicubic[0], network->model->scale * unshuffle);
+      dssr_vulkan_head (commands, enlarged, luma, &in[0], &network->bicubic[0],
+          network->model->scale * unshuffle);
       break;
     default:
       g_assert_not_reached ();
@@ -281,60 +290,86 @@ record_node (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
 
 static void
 record_program (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
-    DssrProgramKind kind, const DssrRun *run)
+    DssrProgramKind kind, const DssrRun *run, const DssrVulkanPlane *luma,
+    const DssrVulkanPlane *enlarged)
 {
   const DssrGpuProgram *program = &network->programs[kind];
   for (int i = 0; i < program->n_order; i++)
-    record_node (network, commands, kind, program->order[i], run);
+    record_node (
+        network, commands, kind, program->order[i], run, luma, enlarged);
 }
 
 static DssrVulkanCommands *
 record (const DssrGpuNetwork *network, const DssrJob *job,
-    DssrVulkanMessage *message)
+    const DssrGpuPictures *pictures, DssrVulkanMessage *message)
 {
   DssrVulkanCommands *commands =
       dssr_vulkan_commands_new (network->memory, message);
   if (!commands)
     return NULL;
 
-  for (int i = 0; i < job->n_planes; i++) {
-    int plane = dssr_gpu_plane (job, i);
-    dssr_vulkan_bicubic (commands, &network->out[plane], &network->in[plane],
-        &network->bicubic[plane]);
-  }
+  for (int i = 0; i < pictures->n_planes; i++)
+    dssr_vulkan_bicubic (commands, &pictures->planes[i].out,
+        &pictures->planes[i].in, &network->bicubic[dssr_gpu_plane (job, i)]);
   for (int i = 0; i < job->n_new_frames; i++)
     record_program (network, commands, DSSR_PROGRAM_FRAME,
-        &(DssrRun){.slot = job->new_frames[i].slot});
+        &(DssrRun){.slot = job->new_frames[i].slot}, &pictures->new_frames[i],
+        NULL);
   if (job->enlarge)
     record_program (network, commands, DSSR_PROGRAM_ENLARGE,
-        &(DssrRun){.slot = job->centre, .aligned = job->aligned});
+        &(DssrRun){.slot = job->centre, .aligned = job->aligned},
+        &pictures->luma, &pictures->enlarged);
   if (dssr_vulkan_end (commands, message))
     return commands;
   dssr_vulkan_commands_free (commands);
   return NULL;
 }
 
-static DssrGpuKey
-make_key (const DssrGpuNetwork *network, const DssrJob *job)
+static DssrGpuPlace
+make_place (const DssrVulkanPlane *plane)
 {
-  DssrGpuKey key = {
-      .n_new_frames = job->n_new_frames,
-      .enlarge = job->enlarge,
-      .centre = job->centre,
-      .n_planes = job->n_planes,
-  };
-  for (int i = 0; i < job->n_new_frames; i++)
-    key.new_frames[i] = job->new_frames[i].slot;
+  DssrGpuPlace place = {0};
+  if (plane->shared) {
+    place.serial = dssr_vulkan_shared_serial (plane->shared);
+    place.at = plane->at;
+    place.pitch = plane->pitch;
+  }
+  return place;
+}
+
+/* Keys are compared as bytes. */
+static void
+make_key (const DssrGpuNetwork *network, const DssrJob *job,
+    const DssrGpuPictures *pictures, DssrGpuKey *key)
+{
+  DssrGpuPlace *place = key->places;
+
+  memset (key, 0, sizeof *key);
+  key->n_new_frames = job->n_new_frames;
+  key->enlarge = job->enlarge;
+  key->centre = job->centre;
+  key->n_planes = job->n_planes;
+  key->pair = job->n_planes > pictures->n_planes;
+  for (int i = 0; i < job->n_new_frames; i++) {
+    key->new_frames[i] = job->new_frames[i].slot;
+    *place++ = make_place (&pictures->new_frames[i]);
+  }
   for (int i = 0; i < network->model->window - 1; i++)
-    key.neighbours[i] = job->aligned[i];
-  return key;
+    key->neighbours[i] = job->aligned[i];
+  *place++ = make_place (&pictures->luma);
+  *place++ = make_place (&pictures->enlarged);
+  for (int i = 0; i < pictures->n_planes; i++) {
+    *place++ = make_place (&pictures->planes[i].in);
+    *place++ = make_place (&pictures->planes[i].out);
+  }
 }
 
 DssrVulkanCommands *
-dssr_gpu_network_record (
-    DssrGpuNetwork *network, const DssrJob *job, DssrVulkanMessage *message)
+dssr_gpu_network_record (DssrGpuNetwork *network, const DssrJob *job,
+    const DssrGpuPictures *pictures, DssrVulkanMessage *message)
 {
-  DssrGpuKey key = make_key (network, job);
+  DssrGpuKey key;
+  make_key (network, job, pictures, &key);
   for (int i = 0; i < DSSR_GPU_RECORDINGS; i++) {
     DssrGpuRecording *recording = &network->recordings[i];
     if (recording->commands && memcmp (&recording->key, &key, sizeof key) == 0)
@@ -345,6 +380,6 @@ dssr_gpu_network_record (
   network->next_recording = (network->next_recording + 1) % DSSR_GPU_RECORDINGS;
   g_clear_pointer (&oldest->commands, dssr_vulkan_commands_free);
   oldest->key = key;
-  oldest->commands = record (network, job, message);
+  oldest->commands = record (network, job, pictures, message);
   return oldest->commands;
 }

@@ -16,15 +16,36 @@ typedef struct {
   int n_order;
 } DssrGpuProgram;
 
+/* Where the planes of a job lie. */
+typedef struct {
+  DssrVulkanPlane new_frames[DSSR_MAX_WINDOW]; /* luma */
+  DssrVulkanPlane luma, enlarged;              /* of the centre */
+  struct {
+    int index; /* in the job; of a pair, the first in memory */
+    DssrVulkanPlane in, out;
+  } planes[3]; /* that get the bicubic enlargement alone; a pair is one */
+  int n_planes;
+} DssrGpuPictures;
+
+/* A plane in shared memory; all 0: it is in the network's own. */
+typedef struct {
+  guint64 serial;
+  guint32 at, pitch;
+} DssrGpuPlace;
+
+#define DSSR_GPU_MAX_PLACES (DSSR_MAX_WINDOW + 2 + 2 * 3)
+
 /* What was recorded for. */
 typedef struct {
   int n_new_frames, new_frames[DSSR_MAX_WINDOW]; /* slots */
   int enlarge, centre, neighbours[DSSR_MAX_WINDOW - 1];
-  int n_planes;
+  int n_planes, pair;
+  DssrGpuPlace places[DSSR_GPU_MAX_PLACES];
 } DssrGpuKey;
 
-/* More than the ways in which a stream goes round its slots. */
-#define DSSR_GPU_RECORDINGS 32
+/* More than the ways in which a stream goes round its slots, and round the
+ * pictures of its pools at the same time: 3, 4 and 5 meet again after 60. */
+#define DSSR_GPU_RECORDINGS 64
 
 typedef struct {
   DssrGpuKey key;
@@ -51,8 +72,9 @@ DssrGpuNetwork *dssr_gpu_network_new (DssrVulkan *vulkan, DssrModel *model,
     const DssrFormat *format, int slots, GError **error);
 
 /* The commands for a job, recorded when they are new; NULL: they cannot be. */
-DssrVulkanCommands *dssr_gpu_network_record (
-    DssrGpuNetwork *network, const DssrJob *job, DssrVulkanMessage *message);
+DssrVulkanCommands *dssr_gpu_network_record (DssrGpuNetwork *network,
+    const DssrJob *job, const DssrGpuPictures *pictures,
+    DssrVulkanMessage *message);
 
 /* Where a frame's luma is. */
 DssrVulkanPlane dssr_gpu_network_luma (const DssrGpuNetwork *network, int slot);

@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/gpu.h"
-#include "engine/gpu-network.h"
+#include "engine/gpu-pictures.h"
 
 struct _DssrGpu {
   char *device; /* that was asked for, or NULL */
@@ -13,6 +13,8 @@ struct _DssrGpu {
   int attempts;
 
   DssrVulkan *vulkan; /* NULL: closed */
+  DssrDevice *shared; /* owns it */
+  guint64 copied;     /* bytes of pictures */
   const char *name;
   DssrGpuNetwork *network; /* NULL: no model as yet */
 };
@@ -70,6 +72,7 @@ dssr_gpu_open (DssrGpu *gpu, GError **error)
 
   g_autofree char *name =
       g_strdup_printf ("vulkan (%s)", dssr_vulkan_info (gpu->vulkan)->name);
+  gpu->shared = dssr_device_new (gpu->vulkan);
   gpu->name = g_intern_string (name);
   return TRUE;
 }
@@ -80,7 +83,8 @@ dssr_gpu_close (DssrGpu *gpu)
   g_clear_pointer (&gpu->network, dssr_gpu_network_free);
   if (gpu->vulkan)
     gpu->submissions = dssr_vulkan_submissions (gpu->vulkan);
-  g_clear_pointer (&gpu->vulkan, dssr_vulkan_close);
+  gpu->vulkan = NULL;
+  g_clear_pointer (&gpu->shared, dssr_device_unref);
 }
 
 DssrGpu *
@@ -129,60 +133,39 @@ dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
   return TRUE;
 }
 
-static void
-put_planes (DssrGpuNetwork *network, const DssrJob *job)
-{
-  for (int i = 0; i < job->n_new_frames; i++) {
-    DssrVulkanPlane luma =
-        dssr_gpu_network_luma (network, job->new_frames[i].slot);
-    dssr_vulkan_put_plane (
-        network->memory, &luma, &job->new_frames[i].planes[0]);
-  }
-  for (int i = 0; i < job->n_planes; i++)
-    dssr_vulkan_put_plane (network->memory,
-        &network->in[dssr_gpu_plane (job, i)], &job->planes[i].in);
-}
-
-static void
-get_planes (const DssrGpuNetwork *network, const DssrJob *job)
-{
-  DssrSamples out[3];
-  int n = 0;
-  if (job->enlarge)
-    out[n++] = job->out[0];
-  for (int i = 0; i < job->n_planes; i++)
-    out[n++] = job->planes[i].out;
-
-  dssr_vulkan_get_plane (
-      network->memory, &network->out[0], &out[0], 0, out[0].height);
-  if (n < 3
-      || dssr_vulkan_get_pair (network->memory, &network->out[1], &out[1]))
-    return;
-  for (int i = 1; i < n; i++)
-    dssr_vulkan_get_plane (
-        network->memory, &network->out[i], &out[i], 0, out[i].height);
-}
-
 gboolean
 dssr_gpu_run (
     DssrGpu *gpu, const DssrJob *job, guint64 *time_ns, GError **error)
 {
   DssrGpuNetwork *network = gpu->network;
+  DssrGpuPictures pictures = dssr_gpu_find_pictures (network, job, gpu->shared);
   DssrVulkanMessage message;
   DssrVulkanCommands *commands =
-      dssr_gpu_network_record (network, job, &message);
+      dssr_gpu_network_record (network, job, &pictures, &message);
   if (!commands)
     return fail (&message, error);
 
-  put_planes (network, job);
+  gpu->copied += dssr_gpu_put_pictures (network, job, &pictures);
   if (!dssr_vulkan_submit (commands, &message))
     return fail (&message, error);
   gint64 start = g_get_monotonic_time ();
   if (!dssr_vulkan_wait (gpu->vulkan, &message))
     return fail (&message, error);
   time_ns[DSSR_TIME_WAIT] += (guint64)(g_get_monotonic_time () - start) * 1000;
-  get_planes (network, job);
+  gpu->copied += dssr_gpu_get_pictures (network, job, &pictures);
   return TRUE;
+}
+
+DssrDevice *
+dssr_gpu_get_device (const DssrGpu *gpu)
+{
+  return gpu->shared;
+}
+
+guint64
+dssr_gpu_get_copied (const DssrGpu *gpu)
+{
+  return gpu->copied;
 }
 
 const char *

@@ -41,6 +41,11 @@ void dssr_gpu_network_free (DssrGpuNetwork *network);
 gboolean dssr_gpu_run (
     DssrGpu *gpu, const DssrJob *job, guint64 *time_ns, GError **error);
 
+/* The device for memory that both share; owned by the GPU. */
+DssrDevice *dssr_gpu_get_device (const DssrGpu *gpu);
+/* Bytes of pictures that were copied for it. */
+guint64 dssr_gpu_get_copied (const DssrGpu *gpu);
+
 /* Static. */
 const char *dssr_gpu_get_name (const DssrGpu *gpu);
 /* Bytes that it has on the GPU. */

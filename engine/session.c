@@ -461,6 +461,14 @@ dssr_session_get_latency (const DssrSession *session)
   return session->future;
 }
 
+DssrDevice *
+dssr_session_get_device (const DssrSession *session)
+{
+  if (!session->gpu)
+    return NULL;
+  return dssr_device_ref (dssr_gpu_get_device (session->gpu));
+}
+
 void
 dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
 {
@@ -478,6 +486,7 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
                                      : 0,
       .memory = session->arena.size + dssr_prepared_get_size (session)
                 + (session->gpu ? dssr_gpu_get_size (session->gpu) : 0),
+      .copied = session->gpu ? dssr_gpu_get_copied (session->gpu) : 0,
   };
   memcpy (stats->time_ns, session->time_ns, sizeof session->time_ns);
 }

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstdssuperres.h"
+#include "memory.h"
 
 /* What an upstream needs beside the frames that the window holds. */
 #define SPARE_BUFFERS 1
@@ -18,6 +19,17 @@ gst_ds_super_res_get_unit_size (
   return TRUE;
 }
 
+/* An allocator of memory in which the GPU works; NULL: the CPU computes, or it
+ * converts buffers first. */
+static GstAllocator *
+make_allocator (GstDsSuperRes *self)
+{
+  g_autoptr (DssrDevice) device = self->session && !self->rgb
+                                      ? dssr_session_get_device (self->session)
+                                      : NULL;
+  return device ? gst_dssr_allocator_new (device) : NULL;
+}
+
 gboolean
 gst_ds_super_res_propose_allocation (
     GstBaseTransform *trans, GstQuery *decide_query, GstQuery *query)
@@ -32,6 +44,7 @@ gst_ds_super_res_propose_allocation (
     return FALSE;
 
   guint min = dssr_model_get_window (self->model) + SPARE_BUFFERS;
+  g_autoptr (GstAllocator) allocator = make_allocator (self);
   GstBufferPool *pool = NULL;
   if (need_pool) {
     pool = gst_video_buffer_pool_new ();
@@ -39,13 +52,38 @@ gst_ds_super_res_propose_allocation (
     gst_buffer_pool_config_set_params (config, caps, info.size, min, 0);
     gst_buffer_pool_config_add_option (
         config, GST_BUFFER_POOL_OPTION_VIDEO_META);
+    if (allocator)
+      gst_buffer_pool_config_set_allocator (config, allocator, NULL);
     if (!gst_buffer_pool_set_config (pool, config))
       gst_clear_object (&pool);
   }
+  if (allocator)
+    gst_query_add_allocation_param (query, allocator, NULL);
   gst_query_add_allocation_pool (query, pool, info.size, min, 0);
   gst_clear_object (&pool);
   gst_query_add_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL);
   return TRUE;
+}
+
+/* Has the base class allocate where the GPU works, unless the pool or the
+ * allocator is one that downstream has a reason for. */
+static void
+use_allocator (GstDsSuperRes *self, GstQuery *query, GstBufferPool *pool)
+{
+  g_autoptr (GstAllocator) ours = make_allocator (self);
+  g_autoptr (GstAllocator) theirs = NULL;
+  GstAllocationParams params;
+
+  if (!ours || G_OBJECT_TYPE (pool) != gst_video_buffer_pool_get_type ())
+    return;
+  gst_allocation_params_init (&params);
+  if (gst_query_get_n_allocation_params (query) == 0) {
+    gst_query_add_allocation_param (query, ours, &params);
+    return;
+  }
+  gst_query_parse_nth_allocation_param (query, 0, &theirs, &params);
+  if (!theirs)
+    gst_query_set_nth_allocation_param (query, 0, ours, &params);
 }
 
 /* The base class activates the pool that the query ends with; this chooses one
@@ -81,6 +119,7 @@ gst_ds_super_res_decide_allocation (GstBaseTransform *trans, GstQuery *query)
     gst_query_set_nth_allocation_pool (query, 0, pool, size, min, max);
   else
     gst_query_add_allocation_pool (query, pool, size, min, max);
+  use_allocator (self, query, pool);
   gst_object_unref (pool);
   return base_class->decide_allocation (trans, query);
 }

@@ -256,7 +256,8 @@ make_stats (GstDsSuperRes *self)
       (guint64)(self->stats.frame_ms * GST_MSECOND), "mean-frame-time",
       G_TYPE_UINT64, (guint64)(self->stats.mean_ms * GST_MSECOND), "latency",
       G_TYPE_UINT64, self->latency, "memory", G_TYPE_UINT64,
-      (guint64)self->stats.memory, NULL);
+      (guint64)self->stats.memory, "copied", G_TYPE_UINT64, self->stats.copied,
+      NULL);
   gst_ds_super_res_describe_sensors (self, stats);
   GST_OBJECT_UNLOCK (self);
   return stats;
@@ -472,6 +473,7 @@ install_properties (GObjectClass *klass)
    * the last frame and of all since caps were set
    * * `latency` (uint64): nanoseconds that look-ahead adds
    * * `memory` (uint64): bytes that the engine allocated
+   * * `copied` (uint64): bytes of pictures copied to and from the GPU
    */
   g_object_class_install_property (klass, PROP_STATS,
       g_param_spec_boxed ("stats", "Statistics",

@@ -118,6 +118,9 @@ tell_fallback (GstDsSuperRes *self, const DssrStats *stats)
   if (stats->fallback == self->fallback)
     return;
   self->fallback = stats->fallback;
+  /* Pools are of the memory of what computes. */
+  gst_base_transform_reconfigure_sink (GST_BASE_TRANSFORM (self));
+  gst_base_transform_reconfigure_src (GST_BASE_TRANSFORM (self));
   if (stats->fallback)
     GST_ELEMENT_WARNING (self, RESOURCE, FAILED,
         ("The GPU cannot be used now (%s): the CPU is used until it is back, "

@@ -80,10 +80,16 @@ dssr_vulkan_commands_free (DssrVulkanCommands *commands)
 /* ---- Barriers ---- */
 
 static bool
+share_buffer (const DssrOperand *a, const DssrOperand *b)
+{
+  return a->shared == b->shared && (a->shared || a->buffer == b->buffer);
+}
+
+static bool
 overlaps (const DssrOperand *pending, int n, const DssrOperand *operand)
 {
   for (int i = 0; i < n; i++)
-    if (pending[i].buffer == operand->buffer && pending[i].begin < operand->end
+    if (share_buffer (&pending[i], operand) && pending[i].begin < operand->end
         && operand->begin < pending[i].end)
       return true;
   return false;
@@ -170,7 +176,8 @@ static VkDescriptorBufferInfo
 show (const DssrVulkanMemory *memory, const DssrOperand *operand)
 {
   return (VkDescriptorBufferInfo){
-      .buffer = memory->buffers[operand->buffer].buffer,
+      .buffer = operand->shared ? operand->shared->buffer.buffer
+                                : memory->buffers[operand->buffer].buffer,
       .offset = 4 * operand->begin,
       .range = 4 * (operand->end - operand->begin),
   };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <volk.h>
 
 #include "kernels/vulkan/vulkan.h"
@@ -68,8 +69,10 @@ struct DssrVulkan {
 
   VkSemaphore timeline;
   uint64_t submitted; /* the timeline's value when all is done */
-  bool hung;          /* what was submitted did not end in time, */
+  atomic_bool hung;   /* what was submitted did not end in time, */
   bool abandoned;     /* nor in the time that there was after that */
+
+  atomic_uint_fast64_t shared; /* memories that there were */
 
   DssrFault fault;
   uint64_t fault_at; /* submission */
@@ -96,10 +99,17 @@ struct DssrVulkanMemory {
   VkCommandPool pool;
 };
 
+struct DssrVulkanShared {
+  DssrVulkan *vulkan;
+  DssrBuffer buffer;
+  uint64_t serial;
+};
+
 /* What an operation makes or reads: words of a buffer from begin to end - 1. */
 typedef struct {
-  DssrBufferUse buffer;
+  DssrBufferUse buffer; /* of the network */
   uint64_t begin, end;
+  const DssrVulkanShared *shared; /* or NULL; in place of it */
 } DssrOperand;
 
 /* The bindings of the shaders: what is made, up to four inputs, the weights. */
@@ -126,6 +136,10 @@ bool dssr_vulkan_fail (DssrVulkanMessage *message, const char *format, ...)
 /* The same for a call of Vulkan's, unless it succeeded. */
 bool dssr_vulkan_check (
     DssrVulkanMessage *message, const char *what, VkResult result);
+
+/* A type among `types` that is all that is wanted. */
+bool dssr_vulkan_find_type (const DssrVulkan *vulkan, uint32_t types,
+    VkMemoryPropertyFlags wanted, uint32_t *type);
 
 /* All devices that there are. The instance is made once and stays. */
 int dssr_vulkan_find (

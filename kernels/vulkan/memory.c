@@ -34,8 +34,8 @@ static const struct {
         true},
 };
 
-static bool
-find_type (const DssrVulkan *vulkan, uint32_t types,
+bool
+dssr_vulkan_find_type (const DssrVulkan *vulkan, uint32_t types,
     VkMemoryPropertyFlags wanted, uint32_t *type)
 {
   for (uint32_t i = 0; i < vulkan->heaps.memoryTypeCount; i++) {
@@ -63,7 +63,7 @@ allocate (const DssrVulkan *vulkan, DssrBuffer *buffer,
   info.allocationSize = needs.size;
   /* A heap may be too small for the best type. */
   for (int i = 0; i < 2 && result != VK_SUCCESS; i++)
-    if (find_type (
+    if (dssr_vulkan_find_type (
             vulkan, needs.memoryTypeBits, wanted[i], &info.memoryTypeIndex))
       result = vkAllocateMemory (vulkan->device, &info, NULL, &buffer->memory);
   if (result != VK_SUCCESS)

@@ -23,15 +23,25 @@ tensor_size (const DssrVulkanTensor *tensor)
 static DssrOperand
 tensor_operand (const DssrVulkanTensor *tensor)
 {
-  return (DssrOperand){DSSR_BUFFER_ARENA, tensor->at,
-      tensor->at + dssr_vulkan_tensor_words (tensor)};
+  return (DssrOperand){
+      .buffer = DSSR_BUFFER_ARENA,
+      .begin = tensor->at,
+      .end = tensor->at + dssr_vulkan_tensor_words (tensor),
+  };
 }
 
+/* Planes begin anywhere in memory that is shared; what is shown to a shader
+ * does not. The plane begins *at words after it. */
 static DssrOperand
-plane_operand (const DssrVulkanPlane *plane, DssrBufferUse buffer)
+plane_operand (const DssrVulkanPlane *plane, DssrBufferUse buffer, uint32_t *at)
 {
-  return (DssrOperand){buffer, plane->at,
-      plane->at + (uint64_t)plane->pitch * (uint64_t)plane->height};
+  *at = plane->at % DSSR_VULKAN_ALIGNMENT;
+  return (DssrOperand){
+      .buffer = buffer,
+      .begin = plane->at - *at,
+      .end = plane->at + dssr_vulkan_plane_words (plane),
+      .shared = plane->shared,
+  };
 }
 
 void
@@ -39,9 +49,9 @@ dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanPlane *luma, int unshuffle)
 {
   const int32_t constants[] = {luma->depth, luma->shift};
-  const struct {
+  struct {
     uint32_t out_size, luma_size;
-    uint32_t pitch;
+    uint32_t at, pitch;
     int32_t unshuffle;
   } push = {
       .out_size = tensor_size (out),
@@ -49,19 +59,19 @@ dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .pitch = luma->pitch,
       .unshuffle = unshuffle,
   };
+  const DssrOperand in = plane_operand (luma, DSSR_BUFFER_UPLOAD, &push.at);
 
-  dssr_vulkan_record (
-      commands, &(DssrOperation){
-                    .shader = DSSR_SHADER_INPUT,
-                    CONSTANTS (constants),
-                    PUSH (push),
-                    .width = out->width,
-                    .height = out->height,
-                    .depth = out->quads,
-                    .out = tensor_operand (out),
-                    .in = {plane_operand (luma, DSSR_BUFFER_UPLOAD)},
-                    .n_in = 1,
-                });
+  dssr_vulkan_record (commands, &(DssrOperation){
+                                    .shader = DSSR_SHADER_INPUT,
+                                    CONSTANTS (constants),
+                                    PUSH (push),
+                                    .width = out->width,
+                                    .height = out->height,
+                                    .depth = out->quads,
+                                    .out = tensor_operand (out),
+                                    .in = {in},
+                                    .n_in = 1,
+                                });
 }
 
 /* Output quads and pixels that an invocation makes: up to 32 sums. */
@@ -264,10 +274,11 @@ enlarge (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
     const DssrVulkanPlane *in, const DssrVulkanTensor *residual,
     const DssrBicubic *bicubic, int shuffle)
 {
-  const int32_t constants[] = {
-      in->depth, in->shift, bicubic->scale, bicubic->phase_x, shuffle};
-  const struct {
+  const int32_t constants[] = {in->depth, in->shift, bicubic->scale,
+      bicubic->phase_x, shuffle, in->pair};
+  struct {
     uint32_t out_size, in_size;
+    uint32_t out_at, in_at;
     uint32_t out_pitch, in_pitch;
     uint32_t residual_size;
     int32_t phase_y;
@@ -286,8 +297,8 @@ enlarge (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
       .width = (out->width + 3) / 4,
       .height = out->height,
       .depth = 1,
-      .out = plane_operand (out, DSSR_BUFFER_DOWNLOAD),
-      .in = {plane_operand (in, DSSR_BUFFER_UPLOAD)},
+      .out = plane_operand (out, DSSR_BUFFER_DOWNLOAD, &push.out_at),
+      .in = {plane_operand (in, DSSR_BUFFER_UPLOAD, &push.in_at)},
       .n_in = 1,
   };
 

@@ -121,33 +121,49 @@ typedef struct {
   bool wide;
 } DssrVulkanTensor;
 
-/* A multiple of this is where tensors and planes begin. */
+/* A multiple of this is where tensors begin, and planes in the network's own
+ * buffers. */
 enum { DSSR_VULKAN_ALIGNMENT = 64 };
 
 /* Words that a tensor takes. */
 uint64_t dssr_vulkan_tensor_words (const DssrVulkanTensor *tensor);
 
+/* Memory for pictures that the CPU shares. It belongs to no network; any thread
+ * may free it once nothing that was submitted uses it, and must before its
+ * device is closed. */
+typedef struct DssrVulkanShared DssrVulkanShared;
+
+/* Bytes in memory that the CPU reads and writes as fast as its own. */
+DssrVulkanShared *dssr_vulkan_shared_new (
+    DssrVulkan *vulkan, uint64_t size, DssrVulkanMessage *message);
+void dssr_vulkan_shared_free (DssrVulkanShared *shared);
+void *dssr_vulkan_shared_map (const DssrVulkanShared *shared);
+/* Not 0, and that of no other memory of the device, before or after. */
+uint64_t dssr_vulkan_shared_serial (const DssrVulkanShared *shared);
+
 /* A plane of a picture, in rows of `pitch` words. Samples of 8 bits are bytes,
  * deeper ones 16 bits. */
 typedef struct {
+  const DssrVulkanShared *shared; /* NULL: the buffer for uploads, or that for
+                                     downloads */
   uint32_t at, pitch;
+  bool pair; /* two planes, whose samples alternate */
   int width, height;
   int depth, shift; /* as in DssrSamples */
 } DssrVulkanPlane;
 
 /* The pitch of a plane that is this wide. */
 uint32_t dssr_vulkan_pitch (int width, int depth);
+/* Words from its beginning to the end of its last row. */
+uint64_t dssr_vulkan_plane_words (const DssrVulkanPlane *plane);
 
 /* Copies a picture's plane into the buffer for uploads; rows y0 to y1 - 1 of
- * one out of the buffer for downloads. */
+ * one out of the buffer for downloads. Of a pair of planes, the first in memory
+ * stands for both. */
 void dssr_vulkan_put_plane (DssrVulkanMemory *memory,
     const DssrVulkanPlane *plane, const DssrSamples *in);
 void dssr_vulkan_get_plane (const DssrVulkanMemory *memory,
     const DssrVulkanPlane *plane, const DssrSamples *out, int y0, int y1);
-/* Two planes at once, if their samples alternate in `out`, as in NV12 and P010:
- * several times as fast. false: they do not, and nothing was done. */
-bool dssr_vulkan_get_pair (const DssrVulkanMemory *memory,
-    const DssrVulkanPlane planes[2], const DssrSamples out[2]);
 
 /* ---- Commands ---- */
 
@@ -160,7 +176,8 @@ DssrVulkanCommands *dssr_vulkan_commands_new (
 void dssr_vulkan_commands_free (DssrVulkanCommands *commands);
 
 /* As in DssrKernels, over all rows. A plane of `luma` or `in` is in the buffer
- * for uploads, one of `out` in that for downloads. */
+ * for uploads, one of `out` in that for downloads, unless they are in memory
+ * that is shared. `in` and `out` are both pairs of planes, or neither is. */
 void dssr_vulkan_input (DssrVulkanCommands *commands,
     const DssrVulkanTensor *out, const DssrVulkanPlane *luma, int unshuffle);
 void dssr_vulkan_conv (DssrVulkanCommands *commands,

@@ -9,16 +9,32 @@
 
 #define FRAMES 6
 
+/* Bytes that the element copied to and from the GPU. */
+static guint64
+count_copied (GstElement *pipeline)
+{
+  GstElement *element = gst_bin_get_by_name (GST_BIN (pipeline), "enlarge");
+  GstStructure *stats;
+  guint64 copied;
+
+  g_object_get (element, "stats", &stats, NULL);
+  g_assert_true (gst_structure_get_uint64 (stats, "copied", &copied));
+  gst_structure_free (stats);
+  gst_object_unref (element);
+  return copied;
+}
+
 /* Runs a pipeline to its end; its appsink's buffers. Appends the texts of
  * warnings. */
 static GPtrArray *
-collect (const gchar *format, const gchar *options, GString *warnings)
+collect (const gchar *format, const gchar *options, GString *warnings,
+    guint64 *copied)
 {
   g_autofree gchar *model = test_model ("x2");
   g_autofree gchar *description = g_strdup_printf (
       "videotestsrc num-buffers=%d pattern=ball ! "
       "video/x-raw,format=%s,width=40,height=24,framerate=25/1 ! "
-      "dssuperres model=%s %s ! appsink name=out sync=false",
+      "dssuperres name=enlarge model=%s %s ! appsink name=out sync=false",
       FRAMES, format, model, options);
   g_autoptr (GError) error = NULL;
   GPtrArray *buffers =
@@ -46,6 +62,8 @@ collect (const gchar *format, const gchar *options, GString *warnings)
     g_string_append_printf (warnings, "%s\n", warning->message);
     gst_message_unref (message);
   }
+  if (copied)
+    *copied = count_copied (pipeline);
   gst_element_set_state (pipeline, GST_STATE_NULL);
   gst_object_unref (bus);
   gst_object_unref (out);
@@ -68,6 +86,8 @@ assert_same (GPtrArray *a, GPtrArray *b)
   }
 }
 
+/* Upstream and downstream get memory in which the GPU works: nothing is copied.
+ */
 static void
 test_formats (void)
 {
@@ -75,10 +95,13 @@ test_formats (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (formats); i++) {
     g_autoptr (GString) warnings = g_string_new (NULL);
-    g_autoptr (GPtrArray) cpu = collect (formats[i], "backend=cpu", warnings);
+    guint64 copied;
+    g_autoptr (GPtrArray) cpu =
+        collect (formats[i], "backend=cpu", warnings, NULL);
     g_autoptr (GPtrArray) gpu =
-        collect (formats[i], "backend=vulkan device=0", warnings);
+        collect (formats[i], "backend=vulkan device=0", warnings, &copied);
     assert_same (cpu, gpu);
+    g_assert_cmpuint (copied, ==, 0);
     g_assert_cmpstr (warnings->str, ==, "");
   }
 }
@@ -87,11 +110,12 @@ static void
 test_lost (void)
 {
   g_autoptr (GString) warnings = g_string_new (NULL);
-  g_autoptr (GPtrArray) cpu = collect ("I420", "backend=cpu", warnings);
+  g_autoptr (GPtrArray) cpu = collect ("I420", "backend=cpu", warnings, NULL);
   g_assert_cmpstr (warnings->str, ==, "");
 
   g_setenv ("DSSR_VULKAN_FAULT", "lost@3", TRUE);
-  g_autoptr (GPtrArray) gpu = collect ("I420", "backend=vulkan", warnings);
+  g_autoptr (GPtrArray) gpu =
+      collect ("I420", "backend=vulkan", warnings, NULL);
   g_unsetenv ("DSSR_VULKAN_FAULT");
   assert_same (cpu, gpu);
   /* One line. */
@@ -148,6 +172,8 @@ test_stats (void)
   g_assert_cmpuint (test_stat (h, "memory"), >, 20 * 14);
   test_push (h, 0);
   test_expect_frame (h, 0);
+  /* Upstream did not ask where to put it. */
+  g_assert_cmpuint (test_stat (h, "copied"), ==, 20 * 14 * 3 / 2);
   test_teardown (h);
 }
 

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/engine/stream.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int
@@ -27,8 +28,26 @@ image_height (const Image *image, int plane)
   return half ? (image->format.height + 1) / 2 : image->format.height;
 }
 
+/* The bytes after the samples of a row are not the session's, but for those of
+ * the word that the row ends in. */
+static void
+check_padding (const Image *image)
+{
+  for (int plane = 0; plane < n_planes (&image->format); plane++) {
+    const DssrPlane *p = &image->picture.planes[plane];
+    ptrdiff_t end = (ptrdiff_t)image_width (image, plane) * p->step;
+    if (p->step > (image->format.depth > 8 ? 2 : 1) && plane == 2)
+      continue; /* it begins in the middle */
+    for (int y = 0; y < image_height (image, plane); y++)
+      for (ptrdiff_t x = (end + 3) / 4 * 4; x < labs (p->stride); x++)
+        g_assert_cmpint (
+            ((const guint8 *)p->data)[y * p->stride + x], ==, 0xa5);
+  }
+}
+
 Image *
-image_new (const DssrFormat *format, const Layout *layout)
+image_new_shared (
+    const DssrFormat *format, const Layout *layout, DssrDevice *device)
 {
   Image *image = g_new0 (Image, 1);
   image->format = *format;
@@ -42,11 +61,21 @@ image_new (const DssrFormat *format, const Layout *layout)
     int step = bytes * (layout->interleaved && i ? 2 : 1);
     offsets[i] = second ? offsets[1] + (gsize)bytes : image->size;
     strides[i] = (ptrdiff_t)image_width (image, i) * step + padding;
+    if (layout->alignment)
+      strides[i] += (layout->alignment - strides[i] % layout->alignment)
+                    % layout->alignment;
     image->picture.planes[i].step = step;
     if (!second)
       image->size += (gsize)strides[i] * (gsize)image_height (image, i);
   }
-  image->memory = g_malloc (image->size);
+  if (device) {
+    g_autoptr (GError) error = NULL;
+    image->shared = dssr_memory_new (device, image->size, &error);
+    g_assert_no_error (error);
+    image->memory = dssr_memory_get_data (image->shared);
+  } else {
+    image->memory = g_malloc (image->size);
+  }
   memset (image->memory, 0xa5, image->size);
   for (int i = 0; i < n_planes (format); i++) {
     DssrPlane *plane = &image->picture.planes[i];
@@ -61,10 +90,19 @@ image_new (const DssrFormat *format, const Layout *layout)
   return image;
 }
 
+Image *
+image_new (const DssrFormat *format, const Layout *layout)
+{
+  return image_new_shared (format, layout, NULL);
+}
+
 void
 image_free (Image *image)
 {
-  g_free (image->memory);
+  if (image->shared)
+    dssr_memory_free (image->shared);
+  else
+    g_free (image->memory);
   g_free (image);
 }
 
@@ -172,6 +210,7 @@ pull_ready (const Stream *stream, DssrSession *session, Image *out,
     g_assert_no_error (error);
     g_assert_cmpint (((Image *)frame)->released, ==, 0);
 
+    check_padding (out);
     GByteArray *samples = g_byte_array_new ();
     image_append (out, samples);
     g_ptr_array_add (results, g_byte_array_free_to_bytes (samples));
@@ -190,7 +229,9 @@ stream_run (const Stream *stream, const int *numbers)
   DssrFormat format = stream->config.format;
   format.width *= dssr_model_get_scale (model);
   format.height *= dssr_model_get_scale (model);
-  g_autoptr (Image) out = image_new (&format, &stream->layout);
+  g_autoptr (DssrDevice) device =
+      stream->shared ? dssr_session_get_device (session) : NULL;
+  g_autoptr (Image) out = image_new_shared (&format, &stream->layout, device);
   g_autoptr (GPtrArray) images =
       g_ptr_array_new_with_free_func ((GDestroyNotify)image_free);
   GPtrArray *results =
@@ -207,7 +248,8 @@ stream_run (const Stream *stream, const int *numbers)
       g_autoptr (DssrModel) other = load_model (stream->other);
       use_model (session, other);
     } else {
-      Image *image = image_new (&stream->config.format, &stream->layout);
+      Image *image =
+          image_new_shared (&stream->config.format, &stream->layout, device);
       image_draw (image, *numbers);
       g_ptr_array_add (images, image);
       g_queue_push_tail (&expected, image);

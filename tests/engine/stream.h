@@ -10,6 +10,7 @@ typedef struct {
   int padding;          /* bytes after each row */
   gboolean interleaved; /* chroma as in NV12 */
   gboolean bottom_up;   /* negative strides */
+  int alignment;        /* of strides, after the padding; 0: none */
 } Layout;
 
 /* A picture with its own memory, filled with 0xa5 at first. */
@@ -17,11 +18,15 @@ typedef struct {
   DssrPicture picture;
   DssrFormat format;
   guint8 *memory;
+  DssrMemory *shared; /* has the memory, or NULL */
   gsize size;
   int released; /* times */
 } Image;
 
 Image *image_new (const DssrFormat *format, const Layout *layout);
+/* In memory that the device shares; NULL: in the CPU's. */
+Image *image_new_shared (
+    const DssrFormat *format, const Layout *layout, DssrDevice *device);
 void image_free (Image *image);
 void image_release (gpointer image); /* counts */
 /* Moving shapes and noise; frame `number` of a video. */
@@ -48,6 +53,7 @@ typedef struct {
   DssrSessionConfig config;
   Layout layout;
   int base_from, base_to; /* outputs made by pull_base */
+  gboolean shared;        /* pictures in memory that the GPU shares */
   DssrStats *stats;       /* of the session at its end, or NULL */
 } Stream;
 

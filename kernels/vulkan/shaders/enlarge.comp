@@ -12,10 +12,12 @@ layout (local_size_x = 8, local_size_y = 8) in;
 layout (constant_id = 2) const int SCALE = 2;
 layout (constant_id = 3) const int PHASE_X = -4;
 layout (constant_id = 4) const int SHUFFLE = 0; // 0: no residual
+layout (constant_id = 5) const bool PAIR = false; // of planes whose samples alternate
 
 layout (push_constant) uniform Push
 {
   uint out_size, in_size;
+  uint out_at, in_at;
   uint out_pitch, in_pitch;
   uint residual_size;
   int phase_y;
@@ -43,6 +45,39 @@ residual (int x, int y)
   return bitfieldExtract (int (in_b[at]), int (16 * (channel & 1)), 16);
 }
 
+const int STEP = PAIR ? 2 : 1;
+
+// Four samples of plane c.
+ivec4
+enlarge (int x0, int y, ivec2 in_size, int c)
+{
+  const int place_y = 16 / SCALE * y + p.phase_y;
+  const ivec4 down = taps[place_y & 15];
+  uvec4 rows;
+  [[unroll]] for (int k = 0; k < 4; k++)
+    rows[k] = p.in_at + p.in_pitch * uint (clamp ((place_y >> 4) - 1 + k, 0, in_size.y - 1));
+
+  int columns[MAX_COLUMNS];
+  [[unroll]] for (int i = 0; i < COLUMNS; i++) {
+    const int x = STEP * clamp (x0 / SCALE + FIRST + i, 0, in_size.x - 1) + c;
+    const int sum = down.x * load_sample (rows.x, x) + down.y * load_sample (rows.y, x)
+                    + down.z * load_sample (rows.z, x) + down.w * load_sample (rows.w, x);
+    columns[i] = (sum + rounding (DEPTH - 7)) >> (DEPTH - 7);
+  }
+
+  ivec4 samples;
+  [[unroll]] for (int i = 0; i < 4; i++) {
+    const int place = 16 * i / SCALE + PHASE_X, k = (place >> 4) - 1 - FIRST;
+    const ivec4 across = taps[place & 15];
+    int sum = across.x * columns[k] + across.y * columns[k + 1] + across.z * columns[k + 2]
+              + across.w * columns[k + 3];
+    if (SHUFFLE > 0)
+      sum += residual (x0 + i, y) * 128;
+    samples[i] = clamp ((sum + rounding (21 - DEPTH)) >> (21 - DEPTH), 0, MAX_SAMPLE);
+  }
+  return samples;
+}
+
 void
 main ()
 {
@@ -51,37 +86,26 @@ main ()
   if (x0 >= out_size.x || y >= out_size.y)
     return;
 
-  const int place_y = 16 / SCALE * y + p.phase_y;
-  const ivec4 down = taps[place_y & 15];
-  uvec4 rows;
-  [[unroll]] for (int k = 0; k < 4; k++)
-    rows[k] = p.in_pitch * uint (clamp ((place_y >> 4) - 1 + k, 0, in_size.y - 1));
-
-  int columns[MAX_COLUMNS];
-  [[unroll]] for (int c = 0; c < COLUMNS; c++) {
-    const int x = clamp (x0 / SCALE + FIRST + c, 0, in_size.x - 1);
-    const int sum = down.x * load_sample (rows.x, x) + down.y * load_sample (rows.y, x)
-                    + down.z * load_sample (rows.z, x) + down.w * load_sample (rows.w, x);
-    columns[c] = (sum + rounding (DEPTH - 7)) >> (DEPTH - 7);
-  }
-
-  ivec4 samples;
-  [[unroll]] for (int i = 0; i < 4; i++) {
-    const int place = 16 * i / SCALE + PHASE_X, c = (place >> 4) - 1 - FIRST;
-    const ivec4 across = taps[place & 15];
-    int sum = across.x * columns[c] + across.y * columns[c + 1] + across.z * columns[c + 2]
-              + across.w * columns[c + 3];
-    if (SHUFFLE > 0)
-      sum += residual (x0 + i, y) * 128;
-    samples[i] = clamp ((sum + rounding (21 - DEPTH)) >> (21 - DEPTH), 0, MAX_SAMPLE);
-  }
-
-  const uint at = y * p.out_pitch;
-  if (DEPTH == 8) {
-    made[at + x0 / 4] = pack (samples);
+  // What of this is needed is made word by word: a row may end in the middle of four samples, and
+  // what follows it is not ours.
+  uvec4 words;
+  if (PAIR) {
+    const ivec4 a = enlarge (x0, y, in_size, 0), b = enlarge (x0, y, in_size, 1);
+    if (DEPTH == 8)
+      words = uvec4 (pack (ivec4 (a.x, b.x, a.y, b.y)), pack (ivec4 (a.z, b.z, a.w, b.w)), 0, 0);
+    else
+      words = uvec4 (a << SHIFT | b << SHIFT + 16);
   } else {
-    const uvec2 words = pack_wide (samples << SHIFT);
-    made[at + x0 / 2] = words.x;
-    made[at + x0 / 2 + 1] = words.y;
+    const ivec4 a = enlarge (x0, y, in_size, 0);
+    if (DEPTH == 8)
+      words.x = pack (a);
+    else
+      words.xy = pack_wide (a << SHIFT);
   }
+  const int bits = STEP * (DEPTH == 8 ? 8 : 16);
+  const int first = x0 * bits / 32, end = (out_size.x * bits + 31) / 32;
+  const uint row = p.out_at + y * p.out_pitch;
+  [[unroll]] for (int i = 0; i < bits / 8; i++)
+    if (first + i < end)
+      made[row + first + i] = words[i];
 }

@@ -11,7 +11,7 @@ layout (local_size_x = 8, local_size_y = 8) in;
 layout (push_constant) uniform Push
 {
   uint out_size, luma_size;
-  uint pitch;
+  uint at, pitch;
   int unshuffle;
 } p;
 
@@ -30,7 +30,7 @@ main ()
       break;
     const ivec2 sample_at =
       min (at * p.unshuffle + ivec2 (channel % p.unshuffle, channel / p.unshuffle), luma_size - 1);
-    const int value = load_sample (sample_at.y * p.pitch, sample_at.x);
+    const int value = load_sample (p.at + sample_at.y * p.pitch, sample_at.x);
     lanes[l] = min ((value + rounding (DEPTH - 8)) >> (DEPTH - 8), 255);
   }
   made[(gl_WorkGroupID.z * out_size.y + at.y) * out_size.x + at.x] = pack (lanes);

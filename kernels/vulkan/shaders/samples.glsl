@@ -6,7 +6,7 @@ layout (constant_id = 1) const int SHIFT = 0;
 
 const int MAX_SAMPLE = (1 << DEPTH) - 1;
 
-// Sample x of the row that begins at in_a[row].
+// Sample x of the row that begins at in_a[row]; of a pair of planes, x counts those of both.
 int
 load_sample (uint row, int x)
 {
