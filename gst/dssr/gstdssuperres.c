@@ -25,6 +25,12 @@
  * and late frames (docs/power.md). A change posts an element message
  * `dssr-rung` with the strings `rung`, `previous` and `reason`.
  *
+ * Another model is loaded in the background, and used between two frames with
+ * the history of the one before. Then the element posts an element message
+ * `dssr-sub-model` with the strings `from`, `to` (names of sub-models) and
+ * `reason` (as `scene: meta` or `rung: default`); one that cannot be loaded is
+ * told of in a warning, and the one in use stays.
+ *
  * Interlaced video is refused; RGB without alpha is enlarged by way of YUV,
  * unless the model is one of RGB, which takes nothing else.
  *

@@ -12,6 +12,7 @@
 #include "power.h"
 #include "rgb.h"
 #include "scene.h"
+#include "submodels.h"
 
 G_BEGIN_DECLS
 
@@ -65,8 +66,13 @@ struct _GstDsSuperRes {
   GstDssrScene wanted_scene; /* for the next frame */
   GstDssrSceneSource wanted_by;
   DssrModel *model;
+  GstDssrScene model_scene; /* that it was chosen for, */
+  GstDssrRung model_rung;   /* if it is a shipped one */
+  gchar *wanted_path;       /* of the shipped one that is wanted */
+  gboolean refused;         /* it cannot be used */
   DssrSession *session;
-  const gchar *fallback; /* the session's, of which was told */
+  GstDssrSubModels *sub_models; /* the session's */
+  const gchar *fallback;        /* the session's, of which was told */
   GstDssrRgb *rgb; /* NULL unless the format is RGB and the model is not */
   GstClockTime frame_duration;
   GstClockTime last_pts;
@@ -84,11 +90,24 @@ struct _GstDsSuperRes {
 gboolean gst_ds_super_res_open_model_file (GstDsSuperRes *self);
 gboolean gst_ds_super_res_set_caps (
     GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps);
-/* Brings the model in line with scene and orientation, between two frames.
- * FALSE: an error was posted. */
+/* Brings the model in line with scene and rung, between two frames. FALSE: an
+ * error was posted. */
 gboolean gst_ds_super_res_update_model (GstDsSuperRes *self);
 void gst_ds_super_res_close_session (GstDsSuperRes *self);
 void gst_ds_super_res_close_model (GstDsSuperRes *self);
+/* Takes both; remembers the path for `stats`. */
+void gst_ds_super_res_set_model (
+    GstDsSuperRes *self, DssrModel *model, gchar *path);
+
+/* ---- switch.c: another sub-model in the middle of a stream ---- */
+
+/* Uses the wanted one once it is ready, and posts a message that says so. Never
+ * waits. */
+void gst_ds_super_res_switch_model (GstDsSuperRes *self);
+/* Warns that the wanted one cannot be used, and leaves it at that. */
+void gst_ds_super_res_refuse_model (GstDsSuperRes *self, const GError *error);
+/* Remembers what the one in use was chosen for. */
+void gst_ds_super_res_note_model (GstDsSuperRes *self);
 
 /* ---- scenes.c: what the element hears about the scene ---- */
 

@@ -11,13 +11,13 @@
 void
 gst_ds_super_res_close_session (GstDsSuperRes *self)
 {
+  g_clear_pointer (&self->sub_models, gst_dssr_sub_models_free);
   g_clear_pointer (&self->session, dssr_session_free);
   g_clear_pointer (&self->rgb, gst_dssr_rgb_free);
 }
 
-/* Takes both; remembers the path for `stats`. */
-static void
-set_model (GstDsSuperRes *self, DssrModel *model, gchar *path)
+void
+gst_ds_super_res_set_model (GstDsSuperRes *self, DssrModel *model, gchar *path)
 {
   g_clear_pointer (&self->model, dssr_model_unref);
   self->model = model;
@@ -30,7 +30,8 @@ set_model (GstDsSuperRes *self, DssrModel *model, gchar *path)
 void
 gst_ds_super_res_close_model (GstDsSuperRes *self)
 {
-  set_model (self, NULL, NULL);
+  gst_ds_super_res_set_model (self, NULL, NULL);
+  g_clear_pointer (&self->wanted_path, g_free);
   GST_OBJECT_LOCK (self);
   self->model_scale = 0;
   self->model_rgb = FALSE;
@@ -93,7 +94,7 @@ gst_ds_super_res_open_model_file (GstDsSuperRes *self)
     g_free (path);
     return FALSE;
   }
-  set_model (self, model, path);
+  gst_ds_super_res_set_model (self, model, path);
 
   gint model_scale = dssr_model_get_scale (model);
   GST_OBJECT_LOCK (self);
@@ -109,6 +110,32 @@ choose_scene (GstDsSuperRes *self, const gchar **reason)
 {
   *reason = gst_dssr_scene_source_nick (self->wanted_by);
   return self->wanted_scene;
+}
+
+/* Opens the wanted model before there is a session; in its place, the one that
+ * the session before had will do. */
+static gboolean
+open_wanted (GstDsSuperRes *self, gint scale)
+{
+  if (g_strcmp0 (self->wanted_path, self->model_path) == 0)
+    return check_scale (self, scale);
+
+  DssrModel *model = NULL;
+  if (self->model && dssr_model_get_scale (self->model) == scale) {
+    g_autoptr (GError) error = NULL;
+    model = dssr_model_open (self->wanted_path, &error);
+    if (!model) {
+      gst_ds_super_res_refuse_model (self, error);
+      return TRUE;
+    }
+  } else {
+    model = open_model (self, self->wanted_path);
+  }
+  if (!model)
+    return FALSE;
+  gst_ds_super_res_set_model (self, model, g_strdup (self->wanted_path));
+  gst_ds_super_res_note_model (self);
+  return check_scale (self, scale);
 }
 
 gboolean
@@ -128,36 +155,17 @@ gst_ds_super_res_update_model (GstDsSuperRes *self)
   self->used_rung = rung;
   self->rung_reason = rung_reason;
   GST_OBJECT_UNLOCK (self);
-  if (same)
-    return TRUE;
   if (!shipped)
-    return check_scale (self, scale);
-
-  g_autofree gchar *path = gst_dssr_models_path (scene, scale, rung);
-  if (g_strcmp0 (path, self->model_path) == 0)
-    return check_scale (self, scale);
-
-  DssrModel *model = open_model (self, path);
-  if (!model)
-    return FALSE;
-  set_model (self, model, g_steal_pointer (&path));
-  if (!check_scale (self, scale))
-    return FALSE;
-
-  g_autoptr (GError) error = NULL;
-  if (!self->session)
-    return TRUE;
-  g_autoptr (DssrPrepared) prepared =
-      dssr_session_prepare_model (self->session, model, &error);
-  if (prepared && dssr_session_switch_model (self->session, prepared, &error)) {
-    gst_ds_super_res_update_latency (self);
-    return TRUE;
+    return same || check_scale (self, scale);
+  if (!same) {
+    g_free (self->wanted_path);
+    self->wanted_path = gst_dssr_models_path (scene, scale, rung);
+    self->refused = FALSE;
   }
-  GST_ELEMENT_ERROR (self, LIBRARY, SETTINGS,
-      ("Cannot switch to the model \"%s\": %s.", self->model_path,
-          error->message),
-      (NULL));
-  return FALSE;
+  if (!self->session)
+    return open_wanted (self, scale);
+  gst_ds_super_res_switch_model (self);
+  return TRUE;
 }
 
 /* The session for the current caps; without Vulkan, where it was asked for, on
@@ -260,6 +268,7 @@ gst_ds_super_res_set_caps (
   self->session = make_session (self, info);
   if (!self->session)
     return FALSE;
+  self->sub_models = gst_dssr_sub_models_new (self->session);
 
   GST_OBJECT_LOCK (self);
   dssr_session_get_stats (self->session, &self->stats);
