@@ -3,7 +3,7 @@
     python3 -m compress.card --data ../shared/data/bench --float build/models models/*.safetensors
 
 All through the real element, by the protocol of compress.evaluate: PSNR and SSIM of each clip of vid4/ and portrait/;
-of each model's floating-point self, where --float has its checkpoint; and how much a scene that stands still but for
+of each model's floating-point self, where --float has its checkpoint, on the clips of its scene; and how much a scene that stands still but for
 noise flickers, as a part of what bicubic enlargement of the same frames does. The tables replace what is between two
 marks in models/README.md; the chart is of PSNR over operations, with the peers of compress/peers.toml.
 """
@@ -25,7 +25,7 @@ from .restore import read, restore
 from .train import load
 
 BEGIN, END = "<!-- compress.card: begin -->\n", "<!-- compress.card: end -->\n"
-BENCHES = ("vid4", "portrait")
+BENCHES = {"landscape": "vid4", "portrait": "portrait"}  # the clips of each scene
 NOISE, STILL_FRAMES = 1.5, 8
 
 
@@ -72,7 +72,7 @@ def measure(method, clips, scale):
 
 def figures(files, clips, floats):
     """What the card says, by model, then by bicubic enlargement."""
-    every = [clip for bench in clips.values() for clip in bench]
+    every = [clip for scene in clips.values() for clip in scene]
     rows = {}
     for file in tqdm(files, "models"):
         row = properties(file)
@@ -86,7 +86,7 @@ def figures(files, clips, floats):
         checkpoint = floats / f"{file.stem}-float.pt"
         if checkpoint.exists():
             net, _ = load(checkpoint)
-            row["float"] = measure(lambda small, n=net: float_network(n, small), every, scale)
+            row["float"] = measure(lambda small, n=net: float_network(n, small), clips[row["scene"]], scale)
         rows[file.stem] = row
     for scale in sorted({row["scale"] for row in rows.values()}):
         scores = measure(lambda small, s=scale: bicubic(small, s), every, scale)
@@ -122,8 +122,8 @@ def quality_table(rows, scale, clips):
     lines = []
     for name, row in rows.items():
         if row["scale"] == scale:
-            for title, scores in ((name, row["element"]), (f"{name}, float", row.get("float"))):
-                if scores:
+            for title, scores in ((name, row["element"]), (f"{name}, float", row.get("float", {}))):
+                if clips[0].stem in scores:
                     cells = [*(scores[clip.stem] for clip in clips), mean(scores, clips)]
                     lines.append([title, *(f"{p:.2f} / {s:.3f}" for p, s in cells)])
     return table([f"x{scale}", *(clip.stem for clip in clips), "mean"], lines)
@@ -154,7 +154,7 @@ def chart(rows, clips, peers, file):
 def card(rows, clips):
     parts = [files_table(rows)]
     for scale in sorted({row["scale"] for row in rows.values()}):
-        parts += [quality_table(rows, scale, bench) for bench in clips.values()]
+        parts += [quality_table(rows, scale, scene) for scene in clips.values()]
     return "\n".join(parts)
 
 
@@ -172,16 +172,16 @@ def main():
     parser.add_argument("--card", type=Path, default=ROOT / "models/README.md", help="has the marks; is rewritten")
     parser.add_argument("--chart", type=Path, default=ROOT / "docs/images/quality.png")
     args = parser.parse_args()
-    clips = {bench: sorted((args.data / bench).glob("*.mkv")) for bench in BENCHES}
-    for bench, files in clips.items():
+    clips = {scene: sorted((args.data / bench).glob("*.mkv")) for scene, bench in BENCHES.items()}
+    for scene, files in clips.items():
         if not files:
-            sys.exit(f"No .mkv clips in {args.data / bench}: give a folder such as ../shared/data/bench.")
+            sys.exit(f"No .mkv clips in {args.data / BENCHES[scene]}: give a folder such as ../shared/data/bench.")
     text = args.card.read_text()
     if BEGIN not in text or END not in text:
         sys.exit(f"{args.card} has no marks: the lines {BEGIN.strip()} and {END.strip()} say where the tables go.")
     rows = figures(args.models, clips, args.float)
     args.card.write_text(replaced(text, card(rows, clips)))
-    chart(rows, clips["vid4"], tomllib.loads((ROOT / "compress/peers.toml").read_text()), args.chart)
+    chart(rows, clips["landscape"], tomllib.loads((ROOT / "compress/peers.toml").read_text()), args.chart)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def clip(file, pictures):
 
 @pytest.fixture
 def models(make_net, make_footage, tmp_path):
-    for bench in card.BENCHES:
+    for bench in card.BENCHES.values():
         (tmp_path / bench).mkdir()
         clip(tmp_path / bench / f"{bench}-clip.mkv", make_footage(6, 48, 64))
     net = make_net(2)
