@@ -24,6 +24,9 @@ G_BEGIN_DECLS
 
 #define DSSR_API __attribute__ ((visibility ("default")))
 
+/* Frames that may be in flight on a GPU. */
+#define DSSR_MAX_FLIGHTS 4
+
 /* No side of an enlarged picture is longer. */
 #define DSSR_MAX_SIDE 8192
 
@@ -117,6 +120,9 @@ typedef struct {
   int threads;        /* 0: one for each core; at most 64 */
   int lookahead; /* frames that a result may wait for: 0, or up to window / 2 */
   int band_rows; /* rows of a unit of work; 0: chosen here */
+  int frames_in_flight; /* on a GPU, 1 to DSSR_MAX_FLIGHTS; 0: 1. With n, the
+                           GPU works on the frames that follow while one comes
+                           back, and each waits for n - 1 more */
 } DssrSessionConfig;
 
 #define DSSR_SESSION_CONFIG_INIT ((DssrSessionConfig){.lookahead = 1})
@@ -149,6 +155,10 @@ typedef struct {
                            GPU, since the session was made */
   guint64 time_ns[DSSR_N_TIMES]; /* of all threads together, since the session
                                     was made */
+  guint64 gpu_time_ns; /* of the GPU, since the session was made, while it is
+                          the backend; 0: it has no clock */
+  guint64 gpu_traffic; /* bytes that it read and wrote for that, weights and
+                          what caches save left out */
 } DssrStats;
 
 /* The devices of Vulkan, a line for each, to be shown to people; the first is
@@ -246,7 +256,7 @@ DSSR_API gboolean dssr_session_switch_model (
     DssrSession *session, DssrPrepared *prepared, GError **error);
 
 /* Frames that a result comes after its input: config.lookahead, less if the
- * window is shorter. */
+ * window is shorter, and on a GPU all frames in flight but one. */
 DSSR_API int dssr_session_get_latency (const DssrSession *session);
 
 /* A new reference to the GPU that computes; NULL: the CPU does. */

@@ -4,7 +4,8 @@
 #include "engine/gpu-recovery.h"
 
 DssrGpu *
-dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error)
+dssr_gpu_new (
+    const char *device, gboolean allow_cpu, int flights, GError **error)
 {
   g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
       "this build of dssr has no Vulkan backend");
@@ -51,8 +52,7 @@ dssr_gpu_network_free (DssrGpuNetwork *network)
 }
 
 gboolean
-dssr_gpu_run (
-    DssrGpu *gpu, const DssrJob *job, guint64 *time_ns, GError **error)
+dssr_gpu_submit (DssrGpu *gpu, const DssrJob *job, int flight, GError **error)
 {
   g_return_val_if_reached (FALSE);
 }
@@ -97,6 +97,18 @@ dssr_memory_get_data (const DssrMemory *memory)
   g_return_val_if_reached (NULL);
 }
 
+gboolean
+dssr_gpu_finish (DssrGpu *gpu, const DssrJob *job, int flight, guint64 *time_ns,
+    GError **error)
+{
+  g_return_val_if_reached (FALSE);
+}
+
+void
+dssr_gpu_cancel (DssrGpu *gpu)
+{
+}
+
 const char *
 dssr_gpu_get_name (const DssrGpu *gpu)
 {
@@ -134,6 +146,18 @@ dssr_gpu_recovery_take (DssrGpuRecovery *recovery)
 
 gsize
 dssr_gpu_get_size (const DssrGpu *gpu)
+{
+  g_return_val_if_reached (0);
+}
+
+guint64
+dssr_gpu_get_time (const DssrGpu *gpu)
+{
+  g_return_val_if_reached (0);
+}
+
+guint64
+dssr_gpu_get_traffic (const DssrGpu *gpu)
 {
   g_return_val_if_reached (0);
 }

@@ -102,25 +102,30 @@ place_plane (const DssrFormat *format, int plane, guint64 *words)
 }
 
 static void
-place_planes (
-    DssrGpuNetwork *network, int slots, guint64 *upload, guint64 *download)
+place_planes (DssrGpuNetwork *network, int slots, int flights, guint64 *upload,
+    guint64 *download)
 {
   const DssrFormat *format = &network->format;
   int scale = network->model->scale;
   DssrFormat enlarged = dssr_format_enlarge (format, scale);
 
-  for (int i = 0; i < dssr_format_n_planes (format); i++) {
-    network->in[i] = place_plane (format, i, upload);
-    network->out[i] = place_plane (&enlarged, i, download);
+  int n = dssr_format_n_planes (format);
+
+  for (int i = 0; i < n; i++)
     network->bicubic[i] = dssr_picture_bicubic (format, i, scale);
+  for (int j = 0; j < flights; j++) {
+    for (int i = 0; i < n; i++) {
+      network->in[j][i] = place_plane (format, i, upload);
+      network->out[j][i] = place_plane (&enlarged, i, download);
+    }
   }
   network->luma = place_plane (format, 0, upload);
   *upload += (guint64)(slots - 1) * plane_words (&network->luma);
 }
 
 static gboolean
-allocate (
-    DssrGpuNetwork *network, DssrVulkan *vulkan, int slots, GError **error)
+allocate (DssrGpuNetwork *network, DssrVulkan *vulkan, int slots, int flights,
+    GError **error)
 {
   DssrVulkanWeights weights = {0};
   DssrVulkanMessage message;
@@ -138,7 +143,7 @@ allocate (
   network->slots_at = (guint32)shared;
   network->slot_words = (guint32)slot_words;
   add_weights (network, &weights);
-  place_planes (network, slots, &upload, &download);
+  place_planes (network, slots, flights, &upload, &download);
   network->memory = dssr_vulkan_memory_new (
       vulkan, arena, &weights, upload, download, &message);
   dssr_vulkan_clear_weights (&weights);
@@ -151,7 +156,7 @@ static bool
 record_own (DssrGpuNetwork *network, const DssrJob *job, bool pair,
     DssrVulkanMessage *message)
 {
-  DssrGpuPictures pictures = dssr_gpu_own_pictures (network, job, pair);
+  DssrGpuPictures pictures = dssr_gpu_own_pictures (network, job, 0, pair);
   return dssr_gpu_network_record (network, job, &pictures, message) != NULL;
 }
 
@@ -179,7 +184,7 @@ warm_up (DssrGpuNetwork *network, DssrVulkan *vulkan, GError **error)
 
 DssrGpuNetwork *
 dssr_gpu_network_new (DssrVulkan *vulkan, DssrModel *model,
-    const DssrFormat *format, int slots, GError **error)
+    const DssrFormat *format, int slots, int flights, GError **error)
 {
   g_autoptr (DssrGpuNetwork) network = NULL;
 
@@ -189,7 +194,7 @@ dssr_gpu_network_new (DssrVulkan *vulkan, DssrModel *model,
   network->model = dssr_model_ref (model);
   network->format = *format;
   network->plan = dssr_plan_new (model, format->width, format->height, 1, 0);
-  if (!allocate (network, vulkan, slots, error)
+  if (!allocate (network, vulkan, slots, flights, error)
       || !warm_up (network, vulkan, error))
     return NULL;
   return g_steal_pointer (&network);
@@ -308,6 +313,7 @@ record (const DssrGpuNetwork *network, const DssrJob *job,
   if (!commands)
     return NULL;
 
+  dssr_vulkan_mark (commands, dssr_gpu_mark (pictures->flight, FALSE));
   for (int i = 0; i < pictures->n_planes; i++)
     dssr_vulkan_bicubic (commands, &pictures->planes[i].out,
         &pictures->planes[i].in, &network->bicubic[dssr_gpu_plane (job, i)]);
@@ -319,6 +325,7 @@ record (const DssrGpuNetwork *network, const DssrJob *job,
     record_program (network, commands, DSSR_PROGRAM_ENLARGE,
         &(DssrRun){.slot = job->centre, .aligned = job->aligned},
         &pictures->luma, &pictures->enlarged);
+  dssr_vulkan_mark (commands, dssr_gpu_mark (pictures->flight, TRUE));
   if (dssr_vulkan_end (commands, message))
     return commands;
   dssr_vulkan_commands_free (commands);
@@ -350,6 +357,7 @@ make_key (const DssrGpuNetwork *network, const DssrJob *job,
   key->centre = job->centre;
   key->n_planes = job->n_planes;
   key->pair = job->n_planes > pictures->n_planes;
+  key->flight = pictures->flight;
   for (int i = 0; i < job->n_new_frames; i++) {
     key->new_frames[i] = job->new_frames[i].slot;
     *place++ = make_place (&pictures->new_frames[i]);

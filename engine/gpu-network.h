@@ -18,6 +18,7 @@ typedef struct {
 
 /* Where the planes of a job lie. */
 typedef struct {
+  int flight;
   DssrVulkanPlane new_frames[DSSR_MAX_WINDOW]; /* luma */
   DssrVulkanPlane luma, enlarged;              /* of the centre */
   struct {
@@ -40,6 +41,7 @@ typedef struct {
   int n_new_frames, new_frames[DSSR_MAX_WINDOW]; /* slots */
   int enlarge, centre, neighbours[DSSR_MAX_WINDOW - 1];
   int n_planes, pair;
+  int flight;
   DssrGpuPlace places[DSSR_GPU_MAX_PLACES];
 } DssrGpuKey;
 
@@ -60,8 +62,9 @@ struct _DssrGpuNetwork {
   guint32 *weights[DSSR_N_STAGES]; /* of each operation */
   guint32 slots_at, slot_words;
   DssrBicubic bicubic[3];
-  DssrVulkanPlane luma;          /* of slot 0 */
-  DssrVulkanPlane in[3], out[3]; /* planes of the picture that is enlarged */
+  DssrVulkanPlane luma; /* of slot 0 */
+  /* Planes of the picture that is enlarged. */
+  DssrVulkanPlane in[DSSR_MAX_FLIGHTS][3], out[DSSR_MAX_FLIGHTS][3];
 
   DssrVulkanMemory *memory;
   DssrGpuRecording recordings[DSSR_GPU_RECORDINGS];
@@ -69,12 +72,19 @@ struct _DssrGpuNetwork {
 };
 
 DssrGpuNetwork *dssr_gpu_network_new (DssrVulkan *vulkan, DssrModel *model,
-    const DssrFormat *format, int slots, GError **error);
+    const DssrFormat *format, int slots, int flights, GError **error);
 
 /* The commands for a job, recorded when they are new; NULL: they cannot be. */
 DssrVulkanCommands *dssr_gpu_network_record (DssrGpuNetwork *network,
     const DssrJob *job, const DssrGpuPictures *pictures,
     DssrVulkanMessage *message);
+
+/* Where the GPU's time is noted when a flight begins and when it ends. */
+static inline int
+dssr_gpu_mark (int flight, gboolean end)
+{
+  return 2 * flight + (end ? 1 : 0);
+}
 
 /* Where a frame's luma is. */
 DssrVulkanPlane dssr_gpu_network_luma (const DssrGpuNetwork *network, int slot);

@@ -49,22 +49,23 @@ make_pair (DssrVulkanPlane plane)
 
 DssrGpuPictures
 dssr_gpu_own_pictures (
-    const DssrGpuNetwork *network, const DssrJob *job, bool pair)
+    const DssrGpuNetwork *network, const DssrJob *job, int flight, bool pair)
 {
-  DssrGpuPictures pictures = {.n_planes = job->n_planes - pair};
+  DssrGpuPictures pictures = {
+      .flight = flight, .n_planes = job->n_planes - pair};
 
   for (int i = 0; i < job->n_new_frames; i++)
     pictures.new_frames[i] =
         dssr_gpu_network_luma (network, job->new_frames[i].slot);
   if (job->enlarge) {
     pictures.luma = dssr_gpu_network_luma (network, job->centre);
-    pictures.enlarged = network->out[0];
+    pictures.enlarged = network->out[flight][0];
   }
   for (int i = 0; i < pictures.n_planes; i++) {
     int plane = dssr_gpu_plane (job, i);
     pictures.planes[i].index = i;
-    pictures.planes[i].in = network->in[plane];
-    pictures.planes[i].out = network->out[plane];
+    pictures.planes[i].in = network->in[flight][plane];
+    pictures.planes[i].out = network->out[flight][plane];
   }
   /* The room of the two planes follows each other. */
   if (pair) {
@@ -108,12 +109,12 @@ find_plane (
 }
 
 DssrGpuPictures
-dssr_gpu_find_pictures (
-    const DssrGpuNetwork *network, const DssrJob *job, DssrDevice *device)
+dssr_gpu_find_pictures (const DssrGpuNetwork *network, const DssrJob *job,
+    int flight, DssrDevice *device)
 {
   int first;
   bool pair = find_pair (job, &first);
-  DssrGpuPictures pictures = dssr_gpu_own_pictures (network, job, pair);
+  DssrGpuPictures pictures = dssr_gpu_own_pictures (network, job, flight, pair);
 
   if (pair)
     pictures.planes[pictures.n_planes - 1].index = first;

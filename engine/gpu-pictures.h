@@ -9,12 +9,12 @@
 /* All in the network's own memory.
  * pair: the samples of two planes of chroma alternate */
 DssrGpuPictures dssr_gpu_own_pictures (
-    const DssrGpuNetwork *network, const DssrJob *job, bool pair);
+    const DssrGpuNetwork *network, const DssrJob *job, int flight, bool pair);
 
 /* Those in place that are in memory that the GPU shares, and that its shaders
  * can work on; the others in the network's own. */
-DssrGpuPictures dssr_gpu_find_pictures (
-    const DssrGpuNetwork *network, const DssrJob *job, DssrDevice *device);
+DssrGpuPictures dssr_gpu_find_pictures (const DssrGpuNetwork *network,
+    const DssrJob *job, int flight, DssrDevice *device);
 
 /* Copy to or from the network's own memory; return how many bytes that was. */
 guint64 dssr_gpu_put_pictures (const DssrGpuNetwork *network,

@@ -7,6 +7,7 @@
 struct _DssrGpu {
   char *device; /* that was asked for, or NULL */
   gboolean allow_cpu;
+  int n_flights;
   char *fault; /* that is to be tested, or NULL */
   /* Since it was first opened, for the fault. */
   guint64 submissions;
@@ -17,6 +18,13 @@ struct _DssrGpu {
   guint64 copied;     /* bytes of pictures */
   const char *name;
   DssrGpuNetwork *network; /* NULL: no model as yet */
+  struct {
+    guint64 submissions; /* with its own, so far */
+    guint64 traffic;
+    DssrGpuPictures pictures;
+  } flights[DSSR_MAX_FLIGHTS];
+
+  guint64 time, traffic; /* ns and bytes of all frames */
 };
 
 static gboolean
@@ -88,11 +96,13 @@ dssr_gpu_close (DssrGpu *gpu)
 }
 
 DssrGpu *
-dssr_gpu_new (const char *device, gboolean allow_cpu, GError **error)
+dssr_gpu_new (
+    const char *device, gboolean allow_cpu, int flights, GError **error)
 {
   g_autoptr (DssrGpu) gpu = g_new0 (DssrGpu, 1);
   gpu->device = g_strdup (device);
   gpu->allow_cpu = allow_cpu;
+  gpu->n_flights = flights;
   gpu->fault = g_strdup (g_getenv ("DSSR_VULKAN_FAULT"));
   return dssr_gpu_open (gpu, error) ? g_steal_pointer (&gpu) : NULL;
 }
@@ -110,7 +120,8 @@ DssrGpuNetwork *
 dssr_gpu_prepare (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
     int slots, GError **error)
 {
-  return dssr_gpu_network_new (gpu->vulkan, model, format, slots, error);
+  return dssr_gpu_network_new (
+      gpu->vulkan, model, format, slots, gpu->n_flights, error);
 }
 
 DssrGpuNetwork *
@@ -134,11 +145,11 @@ dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model, const DssrFormat *format,
 }
 
 gboolean
-dssr_gpu_run (
-    DssrGpu *gpu, const DssrJob *job, guint64 *time_ns, GError **error)
+dssr_gpu_submit (DssrGpu *gpu, const DssrJob *job, int flight, GError **error)
 {
   DssrGpuNetwork *network = gpu->network;
-  DssrGpuPictures pictures = dssr_gpu_find_pictures (network, job, gpu->shared);
+  DssrGpuPictures pictures =
+      dssr_gpu_find_pictures (network, job, flight, gpu->shared);
   DssrVulkanMessage message;
   DssrVulkanCommands *commands =
       dssr_gpu_network_record (network, job, &pictures, &message);
@@ -148,11 +159,28 @@ dssr_gpu_run (
   gpu->copied += dssr_gpu_put_pictures (network, job, &pictures);
   if (!dssr_vulkan_submit (commands, &message))
     return fail (&message, error);
+  gpu->flights[flight].submissions = dssr_vulkan_submissions (gpu->vulkan);
+  gpu->flights[flight].traffic = dssr_vulkan_traffic (commands);
+  gpu->flights[flight].pictures = pictures;
+  return TRUE;
+}
+
+gboolean
+dssr_gpu_finish (DssrGpu *gpu, const DssrJob *job, int flight, guint64 *time_ns,
+    GError **error)
+{
+  DssrGpuNetwork *network = gpu->network;
+  DssrVulkanMessage message;
   gint64 start = g_get_monotonic_time ();
-  if (!dssr_vulkan_wait (gpu->vulkan, &message))
+  if (!dssr_vulkan_wait (
+          gpu->vulkan, gpu->flights[flight].submissions, &message))
     return fail (&message, error);
   time_ns[DSSR_TIME_WAIT] += (guint64)(g_get_monotonic_time () - start) * 1000;
-  gpu->copied += dssr_gpu_get_pictures (network, job, &pictures);
+  gpu->copied +=
+      dssr_gpu_get_pictures (network, job, &gpu->flights[flight].pictures);
+  gpu->time += dssr_vulkan_elapsed (network->memory,
+      dssr_gpu_mark (flight, FALSE), dssr_gpu_mark (flight, TRUE));
+  gpu->traffic += gpu->flights[flight].traffic;
   return TRUE;
 }
 
@@ -168,6 +196,15 @@ dssr_gpu_get_copied (const DssrGpu *gpu)
   return gpu->copied;
 }
 
+void
+dssr_gpu_cancel (DssrGpu *gpu)
+{
+  DssrVulkanMessage message;
+  if (!dssr_vulkan_wait (
+          gpu->vulkan, dssr_vulkan_submissions (gpu->vulkan), &message))
+    g_info ("frames that nobody waits for: %s", message.text);
+}
+
 const char *
 dssr_gpu_get_name (const DssrGpu *gpu)
 {
@@ -178,6 +215,18 @@ gsize
 dssr_gpu_get_size (const DssrGpu *gpu)
 {
   return (gsize)dssr_vulkan_memory_size (gpu->network->memory);
+}
+
+guint64
+dssr_gpu_get_time (const DssrGpu *gpu)
+{
+  return gpu->time;
+}
+
+guint64
+dssr_gpu_get_traffic (const DssrGpu *gpu)
+{
+  return gpu->traffic;
 }
 
 static char *

@@ -60,8 +60,8 @@ dssr_session_prepare_model (
 
   int past = model->window / 2;
   pthread_mutex_lock (&session->building);
-  gboolean ok = dssr_prepared_complete (
-      prepared, past + MIN (session->lookahead, past) + 1, error);
+  gboolean ok = dssr_prepared_complete (prepared,
+      past + MIN (session->lookahead, past) + session->ahead + 1, error);
   /* Before the GPU can go. */
   if (ok) {
     pthread_mutex_lock (&session->lock);

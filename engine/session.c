@@ -17,23 +17,29 @@ static gboolean
 choose_backend (
     DssrSession *session, const DssrSessionConfig *config, GError **error)
 {
+  int flights = MAX (config->frames_in_flight, 1);
   session->kernels = dssr_kernels_cpu ();
   switch (config->backend) {
     case DSSR_BACKEND_AUTO:
-      session->gpu = dssr_gpu_new (config->device, FALSE, NULL);
-      return TRUE;
+      session->gpu = dssr_gpu_new (config->device, FALSE, flights, NULL);
+      break;
     case DSSR_BACKEND_CPU:
-      return TRUE;
+      break;
     case DSSR_BACKEND_SCALAR:
       session->kernels = dssr_kernels_scalar ();
-      return TRUE;
+      break;
     case DSSR_BACKEND_VULKAN:
-      session->gpu = dssr_gpu_new (config->device, TRUE, error);
-      return session->gpu != NULL;
+      session->gpu = dssr_gpu_new (config->device, TRUE, flights, error);
+      if (!session->gpu)
+        return FALSE;
+      break;
+    default:
+      g_set_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND, "Unknown backend %d",
+          (int)config->backend);
+      return FALSE;
   }
-  g_set_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND, "Unknown backend %d",
-      (int)config->backend);
-  return FALSE;
+  session->ahead = session->gpu ? flights - 1 : 0;
+  return TRUE;
 }
 
 static gboolean
@@ -63,16 +69,28 @@ release_until (DssrSession *session, gint64 number)
   }
 }
 
+/* Nobody wants what the GPU works on. */
 static void
-release_all (DssrSession *session)
+cancel_flights (DssrSession *session)
 {
-  release_until (session, session->end);
-  session->next = session->end;
+  if (session->gpu && session->submitted > session->next)
+    dssr_gpu_cancel (session->gpu);
+  session->submitted = session->next;
 }
 
 static void
+release_all (DssrSession *session)
+{
+  cancel_flights (session);
+  release_until (session, session->end);
+  session->next = session->submitted = session->end;
+}
+
+/* What computes changes: it has no features and no flights. */
+static void
 forget_features (DssrSession *session)
 {
+  session->submitted = session->next;
   for (gint64 i = session->first; i < session->end; i++)
     get_held (session, i)->seen = FALSE;
 }
@@ -167,7 +185,9 @@ dssr_session_switch_model (
   int future = MIN (session->lookahead, past);
   /* The frame that was pulled last stays valid even if it is no history. */
   gint64 first = MAX (session->first, session->next - MAX (past, 1));
-  int n_slots = MAX (past + future + 1, (int)(session->end - first));
+  int n_slots =
+      MAX (past + future + session->ahead + 1, (int)(session->end - first));
+  cancel_flights (session);
   if (!place (session, prepared, n_slots, error))
     return FALSE;
 
@@ -217,7 +237,9 @@ dssr_session_new (
   if (!dssr_format_check (&config->format, dssr_model_get_scale (model), error)
       || !check_range ("threads", config->threads, MAX_THREADS, error)
       || !check_range ("lookahead", config->lookahead, G_MAXINT, error)
-      || !check_range ("band_rows", config->band_rows, G_MAXINT, error))
+      || !check_range ("band_rows", config->band_rows, G_MAXINT, error)
+      || !check_range ("frames_in_flight", config->frames_in_flight,
+          DSSR_MAX_FLIGHTS, error))
     return NULL;
 
   int threads = config->threads;
@@ -242,6 +264,8 @@ dssr_session_new (
     return NULL;
   }
   session->fallback = NULL;
+  if (!session->gpu)
+    session->ahead = 0;
   return g_steal_pointer (&session);
 }
 
@@ -262,11 +286,18 @@ dssr_session_free (DssrSession *session)
   g_free (session);
 }
 
+/* Whether a frame has all those after it that it waits for. */
+static gboolean
+has_window (const DssrSession *session, gint64 number)
+{
+  return session->end - number > (session->drained ? 0 : session->future);
+}
+
 static gboolean
 is_ready (const DssrSession *session)
 {
-  gint64 waiting = session->end - session->next;
-  return waiting > (session->drained ? 0 : session->future);
+  return has_window (
+      session, session->next + (session->drained ? 0 : session->ahead));
 }
 
 gboolean
@@ -326,19 +357,18 @@ see_frame (DssrSession *session, gint64 number, DssrJob *job)
   return slot;
 }
 
-/* The next frame through the network. A frame that the window lacks
- * is replaced by the nearest one there is: those held begin with the window,
- * and end at the latest with it. */
+/* A frame through the network. A frame that the window lacks is replaced by the
+ * nearest one there is. */
 static void
-add_network (DssrSession *session, DssrJob *job, const DssrPicture *out,
-    const DssrFormat *enlarged)
+add_network (DssrSession *session, gint64 centre, DssrJob *job,
+    const DssrPicture *out, const DssrFormat *enlarged)
 {
-  gint64 next = session->next, last = session->end - 1;
+  gint64 last = MIN (session->end - 1, centre + session->future);
   gboolean align_centre = session->used->model->n_aligned > 2 * session->past;
   int n = 0;
 
   for (int i = -session->past; i <= session->past; i++) {
-    gint64 number = CLAMP (next + i, session->first, last);
+    gint64 number = CLAMP (centre + i, session->first, last);
     int slot = see_frame (session, number, job);
     if (i == 0)
       job->centre = slot;
@@ -347,15 +377,15 @@ add_network (DssrSession *session, DssrJob *job, const DssrPicture *out,
   }
   job->enlarge = true;
   get_planes (
-      session, &get_held (session, next)->picture, &session->format, job->in);
+      session, &get_held (session, centre)->picture, &session->format, job->in);
   get_planes (session, out, enlarged, job->out);
 }
 
 static void
-add_plane (const DssrSession *session, DssrJob *job, const DssrPicture *out,
-    const DssrFormat *enlarged, int plane)
+add_plane (const DssrSession *session, gint64 number, DssrJob *job,
+    const DssrPicture *out, const DssrFormat *enlarged, int plane)
 {
-  const DssrPicture *in = &get_held (session, session->next)->picture;
+  const DssrPicture *in = &get_held (session, number)->picture;
   int i = job->n_planes++;
   job->planes[i].out = dssr_picture_samples (out, enlarged, plane);
   job->planes[i].in = dssr_picture_samples (in, &session->format, plane);
@@ -364,16 +394,59 @@ add_plane (const DssrSession *session, DssrJob *job, const DssrPicture *out,
 }
 
 static DssrJob
-make_job (DssrSession *session, const DssrPicture *picture, gboolean base)
+make_job (DssrSession *session, gint64 number, const DssrPicture *picture,
+    gboolean base)
 {
   DssrFormat enlarged = dssr_format_enlarge (&session->format, session->scale);
   DssrJob job = {0};
   if (!base)
-    add_network (session, &job, picture, &enlarged);
+    add_network (session, number, &job, picture, &enlarged);
   for (int i = base ? 0 : session->used->model->n_planes;
        i < dssr_format_n_planes (&session->format); i++)
-    add_plane (session, &job, picture, &enlarged, i);
+    add_plane (session, number, &job, picture, &enlarged, i);
   return job;
+}
+
+static int
+get_flight (const DssrSession *session, gint64 number)
+{
+  return (int)(number % (session->ahead + 1));
+}
+
+/* picture: where the result goes; its planes may be NULL as yet. */
+static gboolean
+submit (DssrSession *session, gint64 number, const DssrPicture *picture,
+    gboolean base, GError **error)
+{
+  DssrJob job = make_job (session, number, picture, base);
+  session->submitted = MAX (session->submitted, number + 1);
+  return dssr_gpu_submit (
+      session->gpu, &job, get_flight (session, number), error);
+}
+
+/* The next frame, if the GPU was not given it before, and those after it that
+ * may be in flight with it. */
+static gboolean
+enlarge_on_gpu (DssrSession *session, const DssrPicture *picture, gboolean base,
+    GError **error)
+{
+  const DssrPicture none = {0};
+  gint64 next = session->next;
+  gboolean given = session->submitted > next;
+
+  /* It is late after all. */
+  if (given && base)
+    dssr_gpu_cancel (session->gpu);
+  if ((!given || base) && !submit (session, next, picture, base, error))
+    return FALSE;
+  while (session->submitted <= next + session->ahead
+         && has_window (session, session->submitted)) {
+    if (!submit (session, session->submitted, &none, FALSE, error))
+      return FALSE;
+  }
+  DssrJob job = make_job (session, next, picture, base);
+  return dssr_gpu_finish (
+      session->gpu, &job, get_flight (session, next), session->time_ns, error);
 }
 
 /* The work for a frame; on the CPU if the GPU fails, which makes the same. */
@@ -383,17 +456,16 @@ enlarge (DssrSession *session, const DssrPicture *picture, gboolean base,
 {
   if (!session->gpu)
     return_to_gpu (session);
-  DssrJob job = make_job (session, picture, base);
   g_autoptr (GError) reason = NULL;
   if (session->gpu) {
-    if (dssr_gpu_run (session->gpu, &job, session->time_ns, &reason))
+    if (enlarge_on_gpu (session, picture, base, &reason))
       return TRUE;
     if (!leave_gpu (session, reason)) {
       g_propagate_error (error, g_steal_pointer (&reason));
       return FALSE;
     }
-    job = make_job (session, picture, base);
   }
+  DssrJob job = make_job (session, session->next, picture, base);
   dssr_network_run (session->used->network, &job, session->time_ns);
   return TRUE;
 }
@@ -458,7 +530,7 @@ dssr_session_reset (DssrSession *session)
 int
 dssr_session_get_latency (const DssrSession *session)
 {
-  return session->future;
+  return session->future + session->ahead;
 }
 
 DssrDevice *
@@ -475,7 +547,7 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
   *stats = (DssrStats){
       .frames_in = (guint64)session->end,
       .frames_out = session->frames_out,
-      .latency = session->future,
+      .latency = session->future + session->ahead,
       .threads = session->gpu ? 1 : session->threads,
       .backend = session->gpu ? dssr_gpu_get_name (session->gpu)
                               : session->kernels->name,
@@ -487,6 +559,8 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
       .memory = session->arena.size + dssr_prepared_get_size (session)
                 + (session->gpu ? dssr_gpu_get_size (session->gpu) : 0),
       .copied = session->gpu ? dssr_gpu_get_copied (session->gpu) : 0,
+      .gpu_time_ns = session->gpu ? dssr_gpu_get_time (session->gpu) : 0,
+      .gpu_traffic = session->gpu ? dssr_gpu_get_traffic (session->gpu) : 0,
   };
   memcpy (stats->time_ns, session->time_ns, sizeof session->time_ns);
 }

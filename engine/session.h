@@ -46,6 +46,11 @@ struct _DssrSession {
   gint64 first, next, end;
   gboolean drained;
 
+  /* On a GPU: frames that it is given beside the one that is waited for, and
+   * the end of those that it was given, which are not before `next`. */
+  int ahead;
+  gint64 submitted;
+
   guint64 frames_out;
   gint64 frame_time, total_time; /* microseconds */
   guint64 time_ns[DSSR_N_TIMES];

@@ -49,7 +49,9 @@ bench_init (Bench *bench, const BenchOptions *options, GError **error)
       .chroma = DSSR_CHROMA_420,
   };
   config.backend = options->backend;
+  config.device = options->device;
   config.threads = options->threads;
+  config.frames_in_flight = options->in_flight;
   bench->session = dssr_session_new (bench->model, &config, error);
   if (!bench->session)
     return FALSE;
@@ -156,6 +158,8 @@ typedef struct {
   int scale;
   double macs; /* per output pixel */
   double fps, median_ms, p99_ms, gmacs, peak_mb;
+  double cpu_ms;         /* of the thread that calls, a frame */
+  double gpu_ms, gpu_mb; /* a frame; 0: not on a GPU, or it has no clock */
   double shares[DSSR_N_TIMES]; /* of the time of all threads */
 } Result;
 
@@ -178,6 +182,10 @@ evaluate (const Bench *bench, const DssrStats *before, double *ms, int n,
   result->peak_mb = peak_memory ();
 
   dssr_session_get_stats (bench->session, &result->stats);
+  result->gpu_ms =
+      1e-6 * (double)(result->stats.gpu_time_ns - before->gpu_time_ns) / n;
+  result->gpu_mb =
+      1e-6 * (double)(result->stats.gpu_traffic - before->gpu_traffic) / n;
   for (int i = 0; i < DSSR_N_TIMES; i++)
     time += (double)(result->stats.time_ns[i] - before->time_ns[i]);
   for (int i = 0; i < DSSR_N_TIMES; i++)
@@ -200,6 +208,11 @@ print_result (const BenchOptions *options, const Result *result)
       stats->threads > 1 ? "s" : "");
   g_print ("frame    median %.2f ms, 99th percentile %.2f ms of %d\n",
       result->median_ms, result->p99_ms, options->frames);
+  g_print (
+      "cpu      %.3f ms a frame of the thread that calls\n", result->cpu_ms);
+  if (result->gpu_mb > 0)
+    g_print ("gpu      %.3f ms a frame, %.1f MB read and written\n",
+        result->gpu_ms, result->gpu_mb);
   g_print ("rate     %.1f frames/s, %.1f GMAC/s\n", result->fps, result->gmacs);
   g_print ("memory   peak %.1f MB, session %.1f MB\n", result->peak_mb,
       (double)stats->memory / 1e6);
@@ -223,6 +236,9 @@ make_json (const BenchOptions *options, const Result *result)
   bench_add_number (builder, "fps", result->fps);
   bench_add_number (builder, "median_ms", result->median_ms);
   bench_add_number (builder, "p99_ms", result->p99_ms);
+  bench_add_number (builder, "cpu_ms", result->cpu_ms);
+  bench_add_number (builder, "gpu_ms", result->gpu_ms);
+  bench_add_number (builder, "gpu_mb", result->gpu_mb);
   bench_add_number (builder, "gmacs", result->gmacs);
   bench_add_number (builder, "peak_rss_mb", result->peak_mb);
   json_builder_set_member_name (builder, "stages");
@@ -247,9 +263,10 @@ bench_frames (const BenchOptions *options, GError **error)
   if (!warm_up (&bench, &pushed, error))
     return NULL;
   dssr_session_get_stats (bench.session, &before);
+  double cpu = bench_seconds ();
   if (!run (&bench, &pushed, options->frames, ms, error))
     return NULL;
-  Result result;
+  Result result = {.cpu_ms = 1e3 * (bench_seconds () - cpu) / options->frames};
   evaluate (&bench, &before, ms, options->frames, &result);
   print_result (options, &result);
   return make_json (options, &result);

@@ -4,7 +4,6 @@
 #include "dssr-bench-kernels.h"
 
 #include <string.h>
-#include <time.h>
 
 #define MAX_TABLES 64
 
@@ -37,14 +36,6 @@ typedef struct {
   double ns, gmacs, speedup,
       of_peak; /* gmacs and of_peak: 0 if there is none */
 } Row;
-
-double
-bench_seconds (void)
-{
-  struct timespec t;
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* The tables of all sets of this CPU's flags, the least first; each is named
  * after its last flag. */

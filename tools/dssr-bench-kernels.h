@@ -43,6 +43,19 @@ void bench_work_free (BenchWork *work);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BenchWork, bench_work_free)
 
+/* What a kernel works on, and how; the shape says which of it there is. */
+typedef struct {
+  const DssrTensor *out, *in;
+  const DssrSamples *small, *large;
+  const DssrConv *conv;
+  DssrDeform deform;
+  DssrAdd add;
+  DssrAttention attention;
+  DssrBicubic bicubic;
+} BenchParts;
+
+BenchParts bench_work_parts (const BenchWork *work);
+
 /* Executed multiply-accumulates; 0 unless it is a convolution. */
 double bench_work_macs (const BenchWork *work);
 /* The weights as a table wants them; free with g_aligned_free. */
@@ -62,6 +75,3 @@ typedef struct {
 
 /* Measures those that this CPU has; returns how many. */
 int bench_peaks (BenchPeak *results);
-
-/* Time that this thread has spent on a core. */
-double bench_seconds (void);

@@ -8,7 +8,7 @@
 static const char description[] =
     "Times the enlargement of video frames, one after the other, after a "
     "warm-up. With --kernels, times every kernel for every instruction set of "
-    "this CPU.";
+    "this CPU, or with --backend=vulkan on a GPU.";
 
 enum { FRAMES = 100, RUNS = 9 };
 
@@ -68,7 +68,7 @@ bench_options_parse (
 {
   g_autofree char *size = NULL;
   g_autofree char *backend = NULL;
-  *options = (BenchOptions){.frames = -1};
+  *options = (BenchOptions){.frames = -1, .in_flight = 1};
   const GOptionEntry entries[] = {
       {"model", 'm', 0, G_OPTION_ARG_FILENAME, &options->model,
           "Model file (default: the shipped landscape-x4-balanced)", "FILE"},
@@ -76,6 +76,9 @@ bench_options_parse (
           "Size of the small picture (default: 480x270)", "WxH"},
       {"backend", 'b', 0, G_OPTION_ARG_STRING, &backend,
           "auto, scalar, cpu or vulkan (default: auto)", "NAME"},
+      {"device", 'd', 0, G_OPTION_ARG_STRING, &options->device,
+          "Device of Vulkan: its index, UUID or DRM node (default: the best)",
+          "DEVICE"},
       {"threads", 't', 0, G_OPTION_ARG_INT, &options->threads,
           "Threads of the CPU backends, at most 64 (default: one for each "
           "core)",
@@ -83,13 +86,16 @@ bench_options_parse (
       {"frames", 'n', 0, G_OPTION_ARG_INT, &options->frames,
           "Frames to time (default: 100), or runs of each kernel (default: 9)",
           "N"},
+      {"in-flight", 'f', 0, G_OPTION_ARG_INT, &options->in_flight,
+          "Frames in flight on a GPU, at most 4 (default: 1)", "N"},
       {"input", 'i', 0, G_OPTION_ARG_FILENAME, &options->input,
           "Video whose beginning is enlarged (default: noise that moves)",
           "FILE"},
       {"json", 'j', 0, G_OPTION_ARG_FILENAME, &options->json,
           "Write the result to this file as well", "FILE"},
       {"kernels", 'k', 0, G_OPTION_ARG_NONE, &options->kernels,
-          "Time kernels, on one core", NULL},
+          "Time kernels, on one core, or with --backend=vulkan on the GPU",
+          NULL},
       {"list", 'l', 0, G_OPTION_ARG_NONE, &options->list,
           "List the devices of Vulkan, and what each will use", NULL},
       G_OPTION_ENTRY_NULL};
@@ -104,10 +110,12 @@ bench_options_parse (
     return FALSE;
   }
   if (options->kernels
-      && (options->model || backend || options->threads || options->input)) {
+      && (options->model || options->threads || options->input
+          || (backend && !g_str_equal (backend, "vulkan")))) {
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-        "--kernels times every kernel on one core: --model, --backend, "
-        "--threads and --input do not go with it");
+        "--kernels times every kernel on one core, or on a GPU: --model, "
+        "--threads, --input and a --backend other than vulkan do not go with "
+        "it");
     return FALSE;
   }
   if (!options->model)
@@ -117,13 +125,16 @@ bench_options_parse (
   return parse_size (size ? size : "480x270", options, error)
          && parse_backend (backend ? backend : "auto", options, error)
          && check_range ("threads", options->threads, 0, 64, error)
-         && check_range ("frames", options->frames, 1, 1000000, error);
+         && check_range ("frames", options->frames, 1, 1000000, error)
+         && check_range (
+             "in-flight", options->in_flight, 1, DSSR_MAX_FLIGHTS, error);
 }
 
 void
 bench_options_clear (BenchOptions *options)
 {
   g_free (options->model);
+  g_free (options->device);
   g_free (options->input);
   g_free (options->json);
 }

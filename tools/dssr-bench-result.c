@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 static int
 compare (gconstpointer a, gconstpointer b)
@@ -18,6 +19,14 @@ bench_quantile (double *numbers, int n, double part)
 {
   qsort (numbers, (size_t)n, sizeof *numbers, compare);
   return numbers[MAX (0, (int)ceil (part * n) - 1)];
+}
+
+double
+bench_seconds (void)
+{
+  struct timespec t;
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 void

@@ -220,16 +220,30 @@ bench_work_pack (const BenchWork *work, const DssrKernels *table)
   return packed;
 }
 
+BenchParts
+bench_work_parts (const BenchWork *work)
+{
+  const BenchShape *shape = work->shape;
+  const int phase = shape->scale == 2 ? -4 : -6;
+  return (BenchParts){
+      .out = &work->out,
+      .in = work->in,
+      .small = &work->small,
+      .large = &work->large,
+      .conv = &work->conv,
+      .deform = {shape->taps, work->in[0].quads, 256, 10, work->table},
+      .add = {9, 8, 7, 255, 9000, 8000},
+      .attention = {9, 9, 9, 4, 9000, work->table},
+      .bicubic = {shape->scale, phase, phase},
+  };
+}
+
 static void
 run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
 {
   const BenchShape *shape = work->shape;
   const DssrTensor *out = &work->out, *in = work->in;
-  const DssrDeform deform = {shape->taps, in[0].quads, 256, 10, work->table};
-  const DssrAdd add = {9, 8, 7, 255, 9000, 8000};
-  const DssrAttention attention = {9, 9, 9, 4, 9000, work->table};
-  const int phase = shape->scale == 2 ? -4 : -6;
-  const DssrBicubic bicubic = {shape->scale, phase, phase};
+  const BenchParts parts = bench_work_parts (work);
 
   switch (shape->kernel) {
     case BENCH_INPUT:
@@ -239,23 +253,23 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
       table->conv (out, in, 1, &work->conv, y0, y1);
       break;
     case BENCH_DEFORM:
-      table->deform (out, &in[0], &in[1], &deform, y0, y1);
+      table->deform (out, &in[0], &in[1], &parts.deform, y0, y1);
       break;
     case BENCH_ADD:
-      table->add (out, &in[0], &in[1], &add, y0, y1);
+      table->add (out, &in[0], &in[1], &parts.add, y0, y1);
       break;
     case BENCH_UP2:
       table->up2 (out, &in[0], y0, y1);
       break;
     case BENCH_ATTENTION:
-      table->attention (out, &in[0], &in[1], &in[2], &attention, y0, y1);
+      table->attention (out, &in[0], &in[1], &in[2], &parts.attention, y0, y1);
       break;
     case BENCH_BICUBIC:
-      table->bicubic (&work->large, &work->small, &bicubic, y0, y1);
+      table->bicubic (&work->large, &work->small, &parts.bicubic, y0, y1);
       break;
     case BENCH_HEAD:
-      table->head (
-          &work->large, &work->small, &in[0], &bicubic, shape->scale, y0, y1);
+      table->head (&work->large, &work->small, &in[0], &parts.bicubic,
+          shape->scale, y0, y1);
       break;
   }
 }

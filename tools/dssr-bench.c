@@ -26,6 +26,16 @@ list_devices (void)
   return EXIT_SUCCESS;
 }
 
+static JsonNode *
+time_all (const BenchOptions *options, GError **error)
+{
+  if (!options->kernels)
+    return bench_frames (options, error);
+  if (options->backend == DSSR_BACKEND_VULKAN)
+    return bench_vulkan (options, error);
+  return bench_kernels (options);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -38,9 +48,7 @@ main (int argc, char **argv)
   }
   if (options.list)
     return list_devices ();
-  g_autoptr (JsonNode) result = options.kernels
-                                    ? bench_kernels (&options)
-                                    : bench_frames (&options, &error);
+  g_autoptr (JsonNode) result = time_all (&options, &error);
   if (result && (!options.json || write_json (options.json, result, &error)))
     return EXIT_SUCCESS;
   g_printerr ("dssr-bench: %s\n", error->message);

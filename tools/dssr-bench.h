@@ -17,8 +17,10 @@ typedef struct {
   char *json;  /* file to write, or NULL */
   int width, height;
   DssrBackend backend;
+  char *device;     /* of Vulkan, or NULL */
   int threads;      /* 0: one for each core */
   int frames;       /* or runs of each kernel */
+  int in_flight;    /* frames, on a GPU */
   gboolean kernels; /* time kernels, not frames */
   gboolean list;    /* time nothing: show the devices of Vulkan */
 } BenchOptions;
@@ -55,6 +57,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (BenchContent, bench_content_free)
 /* The value that a part of the numbers, which it sorts, does not exceed. */
 double bench_quantile (double *numbers, int n, double part);
 
+/* Time that this thread has spent on a core. */
+double bench_seconds (void);
+
 void bench_add_string (
     JsonBuilder *builder, const char *name, const char *value);
 /* Whole numbers are written as such, others with four places. */
@@ -68,3 +73,6 @@ JsonNode *bench_frames (const BenchOptions *options, GError **error);
 /* Times every kernel of every table on one core; prints and returns as above.
  */
 JsonNode *bench_kernels (const BenchOptions *options);
+
+/* Times every kernel on a GPU by its clock, beside what it reaches at best. */
+JsonNode *bench_vulkan (const BenchOptions *options, GError **error);

@@ -43,7 +43,10 @@ gst_ds_super_res_propose_allocation (
   if (!caps || !self->model || !gst_video_info_from_caps (&info, caps))
     return FALSE;
 
-  guint min = dssr_model_get_window (self->model) + SPARE_BUFFERS;
+  GST_OBJECT_LOCK (self);
+  guint ahead = self->frames_in_flight - 1;
+  GST_OBJECT_UNLOCK (self);
+  guint min = dssr_model_get_window (self->model) + ahead + SPARE_BUFFERS;
   g_autoptr (GstAllocator) allocator = make_allocator (self);
   GstBufferPool *pool = NULL;
   if (need_pool) {

@@ -78,6 +78,7 @@ enum {
   PROP_THREADS,
   PROP_POWER_MODE,
   PROP_THERMAL_LIMIT,
+  PROP_FRAMES_IN_FLIGHT,
   PROP_STATS,
 };
 
@@ -318,6 +319,9 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     case PROP_THERMAL_LIMIT:
       self->thermal_limit = g_value_get_uint (value);
       break;
+    case PROP_FRAMES_IN_FLIGHT:
+      self->frames_in_flight = g_value_get_uint (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
@@ -373,6 +377,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_THERMAL_LIMIT:
       g_value_set_uint (value, self->thermal_limit);
+      break;
+    case PROP_FRAMES_IN_FLIGHT:
+      g_value_set_uint (value, self->frames_in_flight);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -453,6 +460,12 @@ install_properties (GObjectClass *klass)
           "Degrees Celsius at which a cheaper rung is used (0: the trip points "
           "of the thermal zones)",
           0, MAX_THERMAL_LIMIT, 0, playing));
+  g_object_class_install_property (klass, PROP_FRAMES_IN_FLIGHT,
+      g_param_spec_uint ("frames-in-flight", "Frames in flight",
+          "Frames that a GPU has at once: 1 for live video; each more adds the "
+          "duration of a frame to the latency, and lets the GPU compute while "
+          "frames are copied",
+          1, DSSR_MAX_FLIGHTS, 1, ready));
   /**
    * GstDsSuperRes:stats:
    *
@@ -537,6 +550,7 @@ gst_ds_super_res_init (GstDsSuperRes *self)
   self->used_rung = GST_DSSR_RUNG_BALANCED;
   self->sensors = GST_DSSR_SENSORS_UNKNOWN;
   self->lookahead = DEFAULT_LOOKAHEAD;
+  self->frames_in_flight = 1;
   self->scene_settings = (GstDssrSceneSettings){
       DEFAULT_SCENE_HOLD, DEFAULT_SCENE_CONFIDENCE, DEFAULT_LUX_THRESHOLD};
   self->event_hint = GST_DSSR_SCENE_HINT_NONE;

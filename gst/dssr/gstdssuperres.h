@@ -37,6 +37,7 @@ struct _GstDsSuperRes {
   guint threads;
   GstDssrPowerMode power_mode;
   guint thermal_limit; /* degrees Celsius; 0: each zone's own */
+  guint frames_in_flight;
 
   /* What queries, events and properties ask for from other threads. Under the
    * object lock. */

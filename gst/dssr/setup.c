@@ -183,6 +183,7 @@ make_session (GstDsSuperRes *self, const GstVideoInfo *info)
   config.backend = self->backend;
   config.device = device = g_strdup (self->device);
   config.threads = self->threads;
+  config.frames_in_flight = (gint)self->frames_in_flight;
   config.lookahead = self->lookahead;
   GST_OBJECT_UNLOCK (self);
 

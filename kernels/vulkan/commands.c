@@ -259,6 +259,16 @@ dispatch (DssrVulkanCommands *commands, const DssrOperation *operation)
   return VK_SUCCESS;
 }
 
+static void
+count_traffic (DssrVulkanCommands *commands, const DssrOperation *operation)
+{
+  uint64_t words = operation->n_read;
+
+  for (int i = 0; operation->n_read == 0 && i < operation->n_in; i++)
+    words += operation->in[i].end - operation->in[i].begin;
+  commands->traffic += 4 * (words + operation->out.end - operation->out.begin);
+}
+
 void
 dssr_vulkan_record (
     DssrVulkanCommands *commands, const DssrOperation *operation)
@@ -267,6 +277,7 @@ dssr_vulkan_record (
     return;
   wait_for_operands (commands, operation);
   commands->result = dispatch (commands, operation);
+  count_traffic (commands, operation);
 }
 
 bool
@@ -287,11 +298,17 @@ dssr_vulkan_barriers (const DssrVulkanCommands *commands)
   return commands->n_barriers;
 }
 
-/* Whether the submission that was counted last is to fail in this way. */
-static bool
-is_faulty (const DssrVulkan *vulkan, DssrFault fault)
+uint64_t
+dssr_vulkan_traffic (const DssrVulkanCommands *commands)
 {
-  return vulkan->fault == fault && vulkan->fault_at + 1 == vulkan->submitted;
+  return commands->traffic;
+}
+
+/* Whether the submission of this number, from 1, is to fail in this way. */
+static bool
+is_faulty (const DssrVulkan *vulkan, uint64_t number, DssrFault fault)
+{
+  return vulkan->fault == fault && vulkan->fault_at + 1 == number;
 }
 
 bool
@@ -315,28 +332,29 @@ dssr_vulkan_submit (DssrVulkanCommands *commands, DssrVulkanMessage *message)
   };
   VkResult result = VK_ERROR_OUT_OF_DEVICE_MEMORY;
 
-  if (!is_faulty (vulkan, DSSR_FAULT_OUT_OF_MEMORY))
+  if (!is_faulty (vulkan, value, DSSR_FAULT_OUT_OF_MEMORY))
     result = vkQueueSubmit (vulkan->queue, 1, &info, VK_NULL_HANDLE);
   pthread_mutex_unlock (&vulkan->lock);
   return dssr_vulkan_check (message, "a frame for the GPU", result);
 }
 
 bool
-dssr_vulkan_wait (DssrVulkan *vulkan, DssrVulkanMessage *message)
+dssr_vulkan_wait (
+    DssrVulkan *vulkan, uint64_t submissions, DssrVulkanMessage *message)
 {
   const VkSemaphoreWaitInfo info = {
       .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
       .semaphoreCount = 1,
       .pSemaphores = &vulkan->timeline,
-      .pValues = &vulkan->submitted,
+      .pValues = &submissions,
   };
   VkResult result = VK_TIMEOUT;
 
-  if (!is_faulty (vulkan, DSSR_FAULT_TIMEOUT))
+  if (!is_faulty (vulkan, submissions, DSSR_FAULT_TIMEOUT))
     result = vkWaitSemaphores (vulkan->device, &info,
         vulkan->info.kind == DSSR_VULKAN_CPU ? CPU_TIMEOUT_NS : TIMEOUT_NS);
-  if (is_faulty (vulkan, DSSR_FAULT_LOST)
-      || is_faulty (vulkan, DSSR_FAULT_MISSING))
+  if (is_faulty (vulkan, submissions, DSSR_FAULT_LOST)
+      || is_faulty (vulkan, submissions, DSSR_FAULT_MISSING))
     result = VK_ERROR_DEVICE_LOST;
   pthread_mutex_lock (&vulkan->lock);
   vulkan->hung = result == VK_TIMEOUT;

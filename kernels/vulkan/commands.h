@@ -15,6 +15,7 @@ typedef struct {
   int width, height, depth; /* invocations */
   DssrOperand out, in[DSSR_MAX_OPERANDS];
   int n_in;
+  uint64_t n_read; /* words; 0: those of the inputs */
 } DssrOperation;
 
 /* Records an operation, after a barrier if it must wait for some before it. */

@@ -126,16 +126,17 @@ is_missing (const DssrVulkan *vulkan, int attempts)
          && vulkan->submitted > vulkan->fault_at && attempts < 3;
 }
 
-static uint32_t
-choose_family (VkPhysicalDevice device)
+static void
+choose_family (DssrVulkan *vulkan)
 {
   VkQueueFamilyProperties families[MAX_DEVICES];
   uint32_t n = MAX_DEVICES, family = 0;
 
-  vkGetPhysicalDeviceQueueFamilyProperties (device, &n, families);
+  vkGetPhysicalDeviceQueueFamilyProperties (vulkan->physical, &n, families);
   while (!(families[family].queueFlags & VK_QUEUE_COMPUTE_BIT))
     family++;
-  return family;
+  vulkan->family = family;
+  vulkan->clock_bits = families[family].timestampValidBits;
 }
 
 static VkResult
@@ -243,7 +244,7 @@ open_device (DssrVulkan *vulkan, const DssrVulkanConfig *config,
 
   vulkan->info = infos[chosen];
   vulkan->physical = devices[chosen];
-  vulkan->family = choose_family (vulkan->physical);
+  choose_family (vulkan);
   if (config->plain)
     vulkan->info.dot = DSSR_VULKAN_DOT_PLAIN;
   vulkan->dot = vulkan->info.dot != DSSR_VULKAN_DOT_PLAIN;

@@ -18,8 +18,10 @@ typedef enum {
   DSSR_SHADER_UP2,
   DSSR_SHADER_ATTENTION,
   DSSR_SHADER_ENLARGE,
+  DSSR_SHADER_BENCH,
+  DSSR_SHADER_BENCH_DOT,
 } DssrShader;
-#define DSSR_N_SHADERS 8
+#define DSSR_N_SHADERS 10
 
 typedef struct {
   const uint32_t *words;
@@ -53,6 +55,7 @@ struct DssrVulkan {
   VkDevice device;
   VkQueue queue;
   uint32_t family;
+  uint32_t clock_bits; /* of the queue's clock; 0: it has none */
   bool dot;
 
   VkDescriptorSetLayout set_layout;
@@ -97,6 +100,7 @@ struct DssrVulkanMemory {
   DssrVulkan *vulkan;
   DssrBuffer buffers[DSSR_N_BUFFERS];
   VkCommandPool pool;
+  VkQueryPool marks; /* or VK_NULL_HANDLE: there is no clock */
 };
 
 struct DssrVulkanShared {
@@ -128,6 +132,7 @@ struct DssrVulkanCommands {
   DssrOperand reads[DSSR_MAX_PENDING], writes[DSSR_MAX_PENDING];
   int n_reads, n_writes;
   int n_barriers;
+  uint64_t traffic; /* bytes */
 };
 
 /* Writes a message; returns false. */
@@ -154,6 +159,9 @@ bool dssr_vulkan_is_idle (DssrVulkan *vulkan);
 /* vulkan->cache, from disk if it is there and whole. */
 bool dssr_vulkan_load_cache (
     DssrVulkan *vulkan, const char *folder, DssrVulkanMessage *message);
+
+/* memory->marks. */
+VkResult dssr_vulkan_make_marks (DssrVulkanMemory *memory);
 
 /* The pipeline for these constants, compiled when it is new. */
 VkResult dssr_vulkan_get_pipeline (DssrVulkan *vulkan, DssrShader shader,

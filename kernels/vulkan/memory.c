@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { N_WANTED = 3 };
+
 /* The memory that each kind of buffer had best be in, then what will do. Vulkan
  * has host-visible, coherent memory everywhere. */
 static const struct {
   const char *name;
-  VkMemoryPropertyFlags wanted[3];
+  VkMemoryPropertyFlags wanted[N_WANTED];
   bool mapped;
 } uses[DSSR_N_BUFFERS] = {
     [DSSR_BUFFER_ARENA] = {"features", {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0},
@@ -22,11 +24,18 @@ static const struct {
                 | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
                 | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
             VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
+                | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+            VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
                 | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT},
         true},
-    /* The CPU reads it: slowly, unless it is cached. */
+    /* The CPU reads it: slowly, unless it is cached. Where CPU and GPU share
+     * their memory, it is local as well. */
     [DSSR_BUFFER_DOWNLOAD] = {"enlarged pictures",
-        {VK_MEMORY_PROPERTY_HOST_CACHED_BIT
+        {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT
+                | VK_MEMORY_PROPERTY_HOST_CACHED_BIT
+                | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
+                | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+            VK_MEMORY_PROPERTY_HOST_CACHED_BIT
                 | VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
                 | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
             VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT
@@ -62,7 +71,7 @@ allocate (const DssrVulkan *vulkan, DssrBuffer *buffer,
   vkGetBufferMemoryRequirements (vulkan->device, buffer->buffer, &needs);
   info.allocationSize = needs.size;
   /* A heap may be too small for the best type. */
-  for (int i = 0; i < 2 && result != VK_SUCCESS; i++)
+  for (int i = 0; i < N_WANTED && result != VK_SUCCESS; i++)
     if (dssr_vulkan_find_type (
             vulkan, needs.memoryTypeBits, wanted[i], &info.memoryTypeIndex))
       result = vkAllocateMemory (vulkan->device, &info, NULL, &buffer->memory);
@@ -226,6 +235,7 @@ dssr_vulkan_memory_new (DssrVulkan *vulkan, uint64_t arena,
   memory->vulkan = vulkan;
   if (make_buffers (memory, sizes, message)
       && dssr_vulkan_check (message, "commands", make_pool (memory))
+      && dssr_vulkan_check (message, "clock", dssr_vulkan_make_marks (memory))
       && (weights->n_words == 0
           || dssr_vulkan_check (
               message, "weights", upload_weights (memory, weights))))
@@ -241,6 +251,7 @@ dssr_vulkan_memory_free (DssrVulkanMemory *memory)
 
   if (dssr_vulkan_is_idle (memory->vulkan)) {
     vkDestroyCommandPool (vulkan->device, memory->pool, NULL);
+    vkDestroyQueryPool (vulkan->device, memory->marks, NULL);
     for (int i = 0; i < DSSR_N_BUFFERS; i++)
       destroy_buffer (vulkan, &memory->buffers[i]);
   }

@@ -127,6 +127,7 @@ dssr_vulkan_conv (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
   for (int i = 0; i < n_in; i++) {
     const DssrOperand operand = tensor_operand (&in[i]);
     push.quads[i / 2] |= (uint32_t)in[i].quads << 16 * (i & 1);
+    operation.n_read += operand.end - operand.begin;
     if (i <= OWN) {
       operation.in[i] = operand;
       continue;

@@ -27,6 +27,12 @@ static const uint32_t attention[] =
 static const uint32_t enlarge[] =
 #include "enlarge.h"
     ;
+static const uint32_t bench[] =
+#include "bench.h"
+    ;
+static const uint32_t bench_dot[] =
+#include "bench-dot.h"
+    ;
 
 const DssrSpirv dssr_shaders[DSSR_N_SHADERS] = {
     [DSSR_SHADER_INPUT] = {input, sizeof input},
@@ -37,4 +43,6 @@ const DssrSpirv dssr_shaders[DSSR_N_SHADERS] = {
     [DSSR_SHADER_UP2] = {up2, sizeof up2},
     [DSSR_SHADER_ATTENTION] = {attention, sizeof attention},
     [DSSR_SHADER_ENLARGE] = {enlarge, sizeof enlarge},
+    [DSSR_SHADER_BENCH] = {bench, sizeof bench},
+    [DSSR_SHADER_BENCH_DOT] = {bench_dot, sizeof bench_dot},
 };

@@ -204,9 +204,38 @@ void dssr_vulkan_head (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
 /* Nothing is recorded after this. false: something could not be recorded. */
 bool dssr_vulkan_end (DssrVulkanCommands *commands, DssrVulkanMessage *message);
 int dssr_vulkan_barriers (const DssrVulkanCommands *commands);
+/* Bytes of all that its operations read and write, each tensor and plane once
+ * for each operation, weights left out. */
+uint64_t dssr_vulkan_traffic (const DssrVulkanCommands *commands);
 
-/* Hands commands to the GPU; dssr_vulkan_wait waits until all that were handed
- * over are done. After a failure of either, the device does no more work. */
+/* Hands commands to the GPU, which does what it is handed in this order, and
+ * waits until those are done that were the last of so many submissions
+ * (dssr_vulkan_submissions). After a failure of either, the device does no more
+ * work. */
 bool dssr_vulkan_submit (
     DssrVulkanCommands *commands, DssrVulkanMessage *message);
-bool dssr_vulkan_wait (DssrVulkan *vulkan, DssrVulkanMessage *message);
+bool dssr_vulkan_wait (
+    DssrVulkan *vulkan, uint64_t submissions, DssrVulkanMessage *message);
+
+/* ---- Time ---- */
+
+/* A memory has so many places for the GPU's time. */
+enum { DSSR_VULKAN_MARKS = 64 };
+
+/* Notes the time when all that comes before is done. */
+void dssr_vulkan_mark (DssrVulkanCommands *commands, int mark);
+/* Nanoseconds between two marks, of commands that are done; 0: this GPU has no
+ * clock. */
+uint64_t dssr_vulkan_elapsed (const DssrVulkanMemory *memory, int from, int to);
+
+typedef enum {
+  DSSR_VULKAN_NOISE,    /* writes */
+  DSSR_VULKAN_COPY,     /* reads and writes */
+  DSSR_VULKAN_MULTIPLY, /* for each four words, `rounds` times 16 dot products
+                           of four bytes in registers; writes */
+} DssrVulkanBench;
+
+/* What shows how fast a device is: on words of the arena, a multiple of four.
+ */
+void dssr_vulkan_bench (DssrVulkanCommands *commands, DssrVulkanBench bench,
+    uint32_t to, uint32_t from, uint32_t words, int rounds);

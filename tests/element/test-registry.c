@@ -41,6 +41,7 @@ test_properties (void)
       {"threads", GST_PARAM_MUTABLE_READY},
       {"power-mode", GST_PARAM_MUTABLE_PLAYING},
       {"thermal-limit", GST_PARAM_MUTABLE_PLAYING},
+      {"frames-in-flight", GST_PARAM_MUTABLE_READY},
       {"stats", 0},
       {"qos", 0},
   };

@@ -160,6 +160,39 @@ test_back (void)
   test_teardown (h);
 }
 
+/* Frames in flight add their latency, and change nothing else. */
+static void
+test_flights (void)
+{
+  g_autoptr (GString) warnings = g_string_new (NULL);
+  g_autoptr (GPtrArray) one =
+      collect ("NV12", "backend=vulkan", warnings, NULL);
+  g_autoptr (GPtrArray) three =
+      collect ("NV12", "backend=vulkan frames-in-flight=3", warnings, NULL);
+  assert_same (one, three);
+  g_assert_cmpstr (warnings->str, ==, "");
+
+  for (guint flights = 1; flights <= 3; flights++) {
+    GstElement *element = test_element ("x2", 1);
+    g_object_set (element, "backend", DSSR_BACKEND_VULKAN, "frames-in-flight",
+        flights, NULL);
+    GstHarness *h = test_harness (element, test_caps ("I420", 20, 14));
+    g_assert_cmpuint (
+        gst_harness_query_latency (h), ==, flights * TEST_DURATION);
+    g_assert_cmpuint (test_stat (h, "latency"), ==, flights * TEST_DURATION);
+    for (guint n = 0; n < 5; n++) {
+      test_push (h, n);
+      if (n >= flights)
+        test_expect_frame (h, n - flights);
+      test_expect_none (h);
+    }
+    gst_harness_push_event (h, gst_event_new_eos ());
+    for (guint n = 5 - flights; n < 5; n++)
+      test_expect_frame (h, n);
+    test_teardown (h);
+  }
+}
+
 static void
 test_stats (void)
 {
@@ -190,6 +223,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vulkan/formats", test_formats);
   g_test_add_func ("/vulkan/lost", test_lost);
   g_test_add_func ("/vulkan/back", test_back);
+  g_test_add_func ("/vulkan/flights", test_flights);
   g_test_add_func ("/vulkan/stats", test_stats);
   return test_run ();
 }

@@ -119,78 +119,139 @@ test_turns (void)
   }
 }
 
+/* Frames in flight: the same frames, later. */
+static void
+test_flights (void)
+{
+  for (int flights = 2; flights <= DSSR_MAX_FLIGHTS; flights++) {
+    Stream stream = make_stream ("x2", 23, 31);
+    stream.config.frames_in_flight = flights;
+    stream.config.lookahead = flights % 3;
+    stream.base_from = 4;
+    stream.base_to = 6;
+    check_same (stream, NUMBERS (0, 1, 2, 3, 4, 5, 6, 7, DRAIN, 8, 9, DRAIN, 10,
+                            11, 12, 13, 14));
+  }
+}
+
+/* A reset and another model, while frames are in flight that nobody will see.
+ */
+static void
+test_cancelled_flights (void)
+{
+  Stream stream = make_stream ("x2", 23, 31);
+  stream.other = "x2-window5";
+  stream.config.backend = DSSR_BACKEND_CPU;
+  g_autoptr (GPtrArray) before = stream_run (&stream, NUMBERS (0, 1));
+  g_autoptr (GPtrArray) after = stream_run (&stream, NUMBERS (4, 5, 6, 7, 8));
+  g_autoptr (GPtrArray) switched =
+      stream_run (&stream, NUMBERS (0, 1, SWITCH, 2, 3, 4, 5, 6));
+
+  stream.config.backend = DSSR_BACKEND_VULKAN;
+  stream.config.frames_in_flight = 3;
+  g_autoptr (GPtrArray) reset =
+      stream_run (&stream, NUMBERS (0, 1, 2, 3, RESET, 4, 5, 6, 7, 8));
+  g_autoptr (GPtrArray) made =
+      stream_run (&stream, NUMBERS (0, 1, 2, 3, SWITCH, 4, 5, 6));
+  assert_same (reset, 0, before, 0);
+  g_assert_cmpuint (reset->len, ==, 1 + after->len);
+  for (guint i = 0; i < after->len; i++)
+    assert_same (reset, 1 + i, after, i);
+  assert_all_same (made, switched);
+}
+
 /* ---- Failures ---- */
 
 #define FRAMES 50
 
 /* The same video through a GPU that fails, and through the contract. */
 typedef struct {
-  DssrSession *sessions[2]; /* on the GPU, by the contract */
-  Image *outs[2];
-  GPtrArray *images;
-  DssrStats stats; /* of the GPU's session */
+  DssrSession *gpu, *contract;
+  Image *out;
+  GPtrArray *images, *expected;
+  guint pulled;    /* from the GPU's session */
+  DssrStats stats; /* of it */
 } Film;
 
 static DssrSession *
-start_session (DssrModel *model, DssrBackend backend)
+start_session (DssrModel *model, DssrBackend backend, int flights)
 {
   Stream stream = make_stream ("x2", 12, 10);
   g_autoptr (GError) error = NULL;
   stream.config.backend = backend;
+  stream.config.frames_in_flight = flights;
   DssrSession *session = dssr_session_new (model, &stream.config, &error);
   g_assert_no_error (error);
   return session;
 }
 
 static Film
-film_new (const char *fault)
+film_new (const char *fault, int flights)
 {
   g_autoptr (DssrModel) model = load_model ("x2");
-  DssrFormat format = make_stream ("x2", 24, 20).config.format;
+  const DssrFormat format = make_stream ("x2", 24, 20).config.format;
   Film film = {
-      .images = g_ptr_array_new_with_free_func ((GDestroyNotify)image_free)};
+      .images = g_ptr_array_new_with_free_func ((GDestroyNotify)image_free),
+      .expected =
+          g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref),
+      .out = image_new (&format, &(Layout){0}),
+  };
   g_setenv ("DSSR_VULKAN_FAULT", fault, TRUE);
-  film.sessions[0] = start_session (model, DSSR_BACKEND_VULKAN);
+  film.gpu = start_session (model, DSSR_BACKEND_VULKAN, flights);
   g_unsetenv ("DSSR_VULKAN_FAULT");
-  film.sessions[1] = start_session (model, DSSR_BACKEND_SCALAR);
-  for (int i = 0; i < 2; i++)
-    film.outs[i] = image_new (&format, &(Layout){0});
+  film.contract = start_session (model, DSSR_BACKEND_SCALAR, 0);
+  g_assert_cmpint (dssr_session_get_latency (film.gpu), ==, flights);
   return film;
 }
 
 static void
 film_clear (Film *film)
 {
-  for (int i = 0; i < 2; i++) {
-    dssr_session_free (film->sessions[i]);
-    image_free (film->outs[i]);
-  }
+  dssr_session_free (film->gpu);
+  dssr_session_free (film->contract);
+  image_free (film->out);
   g_ptr_array_unref (film->images);
+  g_ptr_array_unref (film->expected);
 }
 
-/* The next frame in, and one out of both sessions, which are the same. */
+/* The next frame of a session, if there is one. */
+static gboolean
+film_pull (Film *film, DssrSession *session)
+{
+  g_autoptr (GError) error = NULL;
+  if (!dssr_session_peek (session))
+    return FALSE;
+  dssr_session_pull (session, &film->out->picture, &error);
+  g_assert_no_error (error);
+  return TRUE;
+}
+
+/* The next frame into both sessions; what comes out is the same. */
 static void
 film_step (Film *film)
 {
   g_autoptr (GError) error = NULL;
-  int number = (int)film->images->len;
   const DssrFormat format = make_stream ("x2", 12, 10).config.format;
   Image *image = image_new (&format, &(Layout){0});
-  image_draw (image, number);
+  image_draw (image, (int)film->images->len);
   g_ptr_array_add (film->images, image);
-  for (int i = 0; i < 2; i++) {
-    DssrSession *session = film->sessions[i];
-    dssr_session_push (session, &image->picture, image, image_release, &error);
-    g_assert_no_error (error);
-    g_assert_true ((dssr_session_peek (session) != NULL) == (number > 0));
-    if (number > 0)
-      dssr_session_pull (session, &film->outs[i]->picture, &error);
-    g_assert_no_error (error);
+  dssr_session_push (
+      film->contract, &image->picture, image, image_release, &error);
+  g_assert_no_error (error);
+  dssr_session_push (film->gpu, &image->picture, image, image_release, &error);
+  g_assert_no_error (error);
+  if (film_pull (film, film->contract))
+    g_ptr_array_add (
+        film->expected, g_bytes_new (film->out->memory, film->out->size));
+  if (film_pull (film, film->gpu)) {
+    guint number = film->pulled++;
+    GBytes *expected = film->expected->pdata[number];
+    if (memcmp (g_bytes_get_data (expected, NULL), film->out->memory,
+            film->out->size)
+        != 0)
+      g_error ("frame %u differs", number);
   }
-  if (memcmp (film->outs[0]->memory, film->outs[1]->memory, film->outs[0]->size)
-      != 0)
-    g_error ("frame %d differs", number - 1);
-  dssr_session_get_stats (film->sessions[0], &film->stats);
+  dssr_session_get_stats (film->gpu, &film->stats);
 }
 
 static gboolean
@@ -204,22 +265,21 @@ is_on_gpu (const Film *film)
 /* A GPU that fails at a submission, and comes back: nobody can see it in the
  * pictures. */
 static void
-check_fault (const char *kind, int at)
+check_fault (const char *kind, int at, int flights)
 {
   g_autofree char *fault = g_strdup_printf ("%s@%d", kind, at);
-  Film film = film_new (fault);
+  Film film = film_new (fault, flights);
   gint64 deadline = g_get_monotonic_time () + 300 * G_TIME_SPAN_SECOND;
   int after = 0;
 
-  g_test_message ("%s", fault);
-  film_step (&film);
-  for (int i = 0; i < at; i++) {
+  g_test_message ("%s, %d in flight", fault, flights);
+  do
     film_step (&film);
-    g_assert_true (is_on_gpu (&film));
-  }
-  film_step (&film);
-  g_assert_false (is_on_gpu (&film));
-  for (int i = at; i < FRAMES || after < 4; i++) {
+  while (is_on_gpu (&film));
+  /* What fails is waited for then, or cannot be submitted ahead of it. */
+  g_assert_cmpint ((int)film.pulled, <=, at + 1);
+  g_assert_cmpint ((int)film.pulled, >=, MAX (1, at + 2 - flights));
+  while (film.pulled < FRAMES || after < 4) {
     film_step (&film);
     if (is_on_gpu (&film)) {
       after++;
@@ -240,7 +300,9 @@ test_faults (void)
   /* Every submission, in one way; the first ones in all. */
   for (int at = 0; at < FRAMES; at++)
     for (int i = 0; i < (at < 4 ? 4 : 1); i++)
-      check_fault (kinds[(at + i) % 4], at);
+      check_fault (kinds[(at + i) % 4], at, 1);
+  for (int at = 0; at < 12; at++)
+    check_fault (kinds[at % 4], at, 2 + at % 3);
 }
 
 /* The model changes while the GPU is away, and once more when it is ready. */
@@ -249,14 +311,14 @@ test_switch_without_gpu (void)
 {
   g_autoptr (DssrModel) other = load_model ("x2-window5");
   g_autoptr (DssrModel) model = load_model ("x2");
-  Film film = film_new ("lost@1");
+  Film film = film_new ("lost@1", 1);
 
   for (int i = 0; i < 3; i++)
     film_step (&film);
   g_assert_false (is_on_gpu (&film));
   for (int i = 0; i < 3; i++) {
     for (int j = 0; j < 2; j++)
-      use_model (film.sessions[j], i & 1 ? model : other);
+      use_model (j ? film.gpu : film.contract, i & 1 ? model : other);
     film_step (&film);
     g_usleep (i * 300000);
   }
@@ -276,7 +338,7 @@ static void
 test_end_without_gpu (void)
 {
   for (int i = 0; i < 4; i++) {
-    Film film = film_new ("lost@1");
+    Film film = film_new ("lost@1", 1);
     for (int j = 0; j < 4; j++)
       film_step (&film);
     g_usleep (i * 60000);
@@ -416,6 +478,8 @@ main (int argc, char **argv)
   g_test_add_func ("/vulkan/small", test_small);
   g_test_add_func ("/vulkan/layouts", test_layouts);
   g_test_add_func ("/vulkan/turns", test_turns);
+  g_test_add_func ("/vulkan/flights", test_flights);
+  g_test_add_func ("/vulkan/cancelled-flights", test_cancelled_flights);
   g_test_add_func ("/vulkan/faults", test_faults);
   g_test_add_func ("/vulkan/switch-without-gpu", test_switch_without_gpu);
   g_test_add_func ("/vulkan/end-without-gpu", test_end_without_gpu);

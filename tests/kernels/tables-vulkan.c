@@ -180,7 +180,9 @@ end (Run *run, const DssrTensor *out, const DssrSamples *plane_out, int y0,
         dssr_vulkan_tensor_words (&run->out));
   assert_done (dssr_vulkan_end (run->commands, &message), &message);
   assert_done (dssr_vulkan_submit (run->commands, &message), &message);
-  assert_done (dssr_vulkan_wait (run->vulkan, &message), &message);
+  assert_done (dssr_vulkan_wait (run->vulkan,
+                   dssr_vulkan_submissions (run->vulkan), &message),
+      &message);
   if (out)
     copy_rows (out, &run->out, run->memory->buffers[DSSR_BUFFER_DOWNLOAD].map,
         y0, y1, TRUE);

@@ -36,7 +36,8 @@ tear_down (Fixture *f, gconstpointer data)
 
   g_assert_true (dssr_vulkan_end (f->commands, &message));
   g_assert_true (dssr_vulkan_submit (f->commands, &message));
-  g_assert_true (dssr_vulkan_wait (f->vulkan, &message));
+  g_assert_true (dssr_vulkan_wait (
+      f->vulkan, dssr_vulkan_submissions (f->vulkan), &message));
   dssr_vulkan_commands_free (f->commands);
   dssr_vulkan_memory_free (f->memory);
   dssr_vulkan_close (f->vulkan);

@@ -32,7 +32,7 @@ static void
 test_refusal (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (DssrGpu) gpu = dssr_gpu_new (NULL, TRUE, &error);
+  g_autoptr (DssrGpu) gpu = dssr_gpu_new (NULL, TRUE, 1, &error);
   g_assert_no_error (error);
   const DssrFormat format = {.width = 16, .height = 16, .depth = 8};
   g_autoptr (DssrModel) good = load ();
