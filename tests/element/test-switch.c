@@ -410,7 +410,7 @@ test_pace (void)
   gchar *dir = copy_models ();
   gdouble latest = 0;
 
-  for (guint attempt = 0; attempt < 3; attempt++) {
+  for (guint attempt = 0; attempt < 5; attempt++) {
     for (guint i = 0; i < 2; i++) {
       enlarge (shipped_element (i ? SCENE_PORTRAIT : SCENE_LANDSCAPE), FALSE, 0,
           &plain[i]);

@@ -5,7 +5,8 @@
 #include "tests/engine/stream.h"
 
 #include <stdatomic.h>
-#include <string.h>
+#include <stdlib.h>
+#include <time.h>
 
 enum { N_FRAMES = 30, N_MODELS = 3, EVERY = 5 };
 
@@ -187,6 +188,135 @@ test_memory (void)
   g_assert_cmpuint (all.memory, <, one.memory + one.memory / 10);
 }
 
+/* ---- What a switch costs: with -m perf ---- */
+
+enum { N_ROUNDS = 15, N_IMAGES = 4 };
+
+/* Milliseconds of the processor's time. */
+static double
+read_clock (void)
+{
+  struct timespec now;
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now);
+  return 1e3 * (double)now.tv_sec + (double)now.tv_nsec / 1e6;
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+static double
+find_median (double *times)
+{
+  qsort (times, N_ROUNDS, sizeof *times, compare);
+  return times[N_ROUNDS / 2];
+}
+
+typedef struct {
+  DssrSession *session;
+  Image *images[N_IMAGES], *out;
+  int n; /* frames */
+} Film;
+
+/* Pushes a frame and pulls the one before. */
+static double
+time_frame (Film *film, gboolean base)
+{
+  g_autoptr (GError) error = NULL;
+  Image *image = film->images[film->n++ % N_IMAGES];
+  double start = read_clock ();
+
+  dssr_session_push (
+      film->session, &image->picture, image, image_release, &error);
+  g_assert_no_error (error);
+  if (dssr_session_peek (film->session))
+    (base ? dssr_session_pull_base : dssr_session_pull) (
+        film->session, &film->out->picture, &error);
+  g_assert_no_error (error);
+  return read_clock () - start;
+}
+
+static DssrPrepared *
+prepare (DssrSession *session, const char *path, double *load, double *ready)
+{
+  g_autoptr (GError) error = NULL;
+  double start = read_clock ();
+  g_autoptr (DssrModel) model = dssr_model_open (path, &error);
+  g_assert_no_error (error);
+  double opened = read_clock ();
+  DssrPrepared *prepared = dssr_session_prepare_model (session, model, &error);
+  g_assert_no_error (error);
+  *load = opened - start;
+  *ready = read_clock () - opened;
+  return prepared;
+}
+
+/* A model in the place of itself, which to the session is another one. */
+static void
+time_switches (Film *film, const char *path)
+{
+  double frames[N_ROUNDS], first[N_ROUNDS], base[N_ROUNDS], change[N_ROUNDS];
+  double load[N_ROUNDS], ready[N_ROUNDS];
+
+  for (int i = 0; i < N_ROUNDS; i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (DssrPrepared) prepared =
+        prepare (film->session, path, &load[i], &ready[i]);
+    for (int j = 0; j < 3; j++)
+      frames[i] = time_frame (film, FALSE);
+    double start = read_clock ();
+    dssr_session_switch_model (film->session, prepared, &error);
+    change[i] = read_clock () - start;
+    g_assert_no_error (error);
+    first[i] = time_frame (film, FALSE);
+    base[i] = time_frame (film, TRUE);
+  }
+  g_autofree char *name = g_path_get_basename (path);
+  double usual = find_median (frames), after = find_median (first);
+  g_test_message ("%s: a frame %.2f ms, the first after a switch %.2f ms (%.2f "
+                  "times), a base %.2f ms; to open a model %.2f ms, to prepare "
+                  "it %.2f ms, to switch %.3f ms",
+      name, usual, after, after / usual, find_median (base), find_median (load),
+      find_median (ready), find_median (change));
+}
+
+static void
+test_cost (void)
+{
+  for (int scale = 2; scale <= 4; scale += 2) {
+    DssrSessionConfig config =
+        make_config (DSSR_BACKEND_CPU, 1920 / scale, 1080 / scale);
+    config.threads = 1;
+    DssrFormat large = config.format;
+    large.width *= scale;
+    large.height *= scale;
+    g_autofree char *file =
+        g_strdup_printf ("landscape-x%d-balanced.safetensors", scale);
+    g_autofree char *path =
+        g_build_filename (g_getenv ("DSSR_SHIPPED_MODELS"), file, NULL);
+    g_autoptr (GError) error = NULL;
+    g_autoptr (DssrModel) model = dssr_model_open (path, &error);
+    g_assert_no_error (error);
+    Film film = {
+        .session = dssr_session_new (model, &config, &error),
+        .out = image_new (&large, &(Layout){0}),
+    };
+    g_assert_no_error (error);
+    for (int i = 0; i < N_IMAGES; i++) {
+      film.images[i] = image_new (&config.format, &(Layout){0});
+      image_draw (film.images[i], i);
+    }
+    time_switches (&film, path);
+    dssr_session_free (film.session);
+    image_free (film.out);
+    for (int i = 0; i < N_IMAGES; i++)
+      image_free (film.images[i]);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -201,5 +331,7 @@ main (int argc, char **argv)
       GINT_TO_POINTER (DSSR_BACKEND_VULKAN), test_beside);
 #endif
   g_test_add_func ("/switch/memory", test_memory);
+  if (g_test_perf ())
+    g_test_add_func ("/switch/cost", test_cost);
   return g_test_run ();
 }
