@@ -183,6 +183,19 @@ DSSR_API void dssr_device_unref (DssrDevice *device);
  * thread may allocate and free it. NULL with DSSR_ERROR_BACKEND. */
 DSSR_API DssrMemory *dssr_memory_new (
     DssrDevice *device, gsize size, GError **error);
+/* A dma-buf with linear pictures, of which `fd` stays the caller's. It is for
+ * the caller to wait until nobody else uses it. */
+DSSR_API gboolean dssr_device_imports (const DssrDevice *device);
+DSSR_API DssrMemory *dssr_memory_import (
+    DssrDevice *device, int fd, GError **error);
+/* The same, new; dssr_memory_get_fd lends its file descriptor. */
+DSSR_API gboolean dssr_device_exports (const DssrDevice *device);
+DSSR_API DssrMemory *dssr_memory_export (
+    DssrDevice *device, gsize size, GError **error);
+DSSR_API int dssr_memory_get_fd (const DssrMemory *memory);
+/* Whether a session of this configuration would have a GPU that exports. */
+DSSR_API gboolean dssr_backend_exports (
+    DssrBackend backend, const char *device);
 /* No session may have a picture in it. */
 DSSR_API void dssr_memory_free (DssrMemory *memory);
 DSSR_API void *dssr_memory_get_data (const DssrMemory *memory);

@@ -19,6 +19,12 @@ dssr_list_devices (void)
   return g_strdupv ((char **)none);
 }
 
+gboolean
+dssr_backend_exports (DssrBackend backend, const char *device)
+{
+  return FALSE;
+}
+
 /* Without a device, nobody calls the rest. */
 
 void
@@ -84,6 +90,36 @@ DssrMemory *
 dssr_memory_new (DssrDevice *device, gsize size, GError **error)
 {
   g_return_val_if_reached (NULL);
+}
+
+gboolean
+dssr_device_imports (const DssrDevice *device)
+{
+  g_return_val_if_reached (FALSE);
+}
+
+DssrMemory *
+dssr_memory_import (DssrDevice *device, int fd, GError **error)
+{
+  g_return_val_if_reached (NULL);
+}
+
+gboolean
+dssr_device_exports (const DssrDevice *device)
+{
+  g_return_val_if_reached (FALSE);
+}
+
+DssrMemory *
+dssr_memory_export (DssrDevice *device, gsize size, GError **error)
+{
+  g_return_val_if_reached (NULL);
+}
+
+int
+dssr_memory_get_fd (const DssrMemory *memory)
+{
+  g_return_val_if_reached (-1);
 }
 
 void

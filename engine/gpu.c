@@ -55,6 +55,22 @@ has_node (void)
 }
 
 gboolean
+dssr_backend_exports (DssrBackend backend, const char *device)
+{
+  const DssrVulkanConfig config = {
+      .device = device,
+      .allow_cpu = backend == DSSR_BACKEND_VULKAN,
+  };
+  DssrVulkanInfo info;
+  DssrVulkanMessage message;
+
+  if (backend != DSSR_BACKEND_VULKAN
+      && (backend != DSSR_BACKEND_AUTO || !has_node ()))
+    return FALSE;
+  return dssr_vulkan_probe (&config, &info, &message) && info.exports;
+}
+
+gboolean
 dssr_gpu_open (DssrGpu *gpu, GError **error)
 {
   if (!gpu->allow_cpu && !has_node ()) {
@@ -248,10 +264,11 @@ describe (const DssrVulkanInfo *info)
           : g_strdup ("can be used");
   return g_strdup_printf (
       "%d: %s: %s, Vulkan %u.%u (%s), UUID %s%s; dot products: %s; subgroups "
-      "of %u; %" G_GUINT64_FORMAT " MiB; %s",
+      "of %u; %" G_GUINT64_FORMAT " MiB; %s dma-bufs; %s",
       info->index, info->name, dssr_vulkan_kind_names[info->kind],
       info->version >> 8, info->version & 255, info->driver, uuid->str, node,
       dssr_vulkan_dot_names[info->dot], info->subgroup, info->memory >> 20,
+      info->imports ? info->exports ? "imports and exports" : "imports" : "no",
       use);
 }
 

@@ -3,6 +3,10 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/memory.h"
 
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 struct _DssrDevice {
   gatomicrefcount references;
   DssrVulkan *vulkan;
@@ -15,6 +19,7 @@ struct _DssrMemory {
   DssrVulkanShared *shared;
   guint8 *data;
   gsize size;
+  int fd; /* of a dma-buf that was exported, or -1 */
 };
 
 DssrDevice *
@@ -65,26 +70,109 @@ dssr_device_find (
   return found;
 }
 
+/* Takes the memory. */
+static DssrMemory *
+add_memory (DssrDevice *device, DssrVulkanShared *shared, void *data,
+    gsize size, int fd)
+{
+  DssrMemory *memory = g_new0 (DssrMemory, 1);
+
+  memory->device = dssr_device_ref (device);
+  memory->shared = shared;
+  memory->data = data;
+  memory->size = size;
+  memory->fd = fd;
+  g_mutex_lock (&device->lock);
+  g_ptr_array_add (device->memories, memory);
+  g_mutex_unlock (&device->lock);
+  return memory;
+}
+
+static DssrMemory *
+fail (const DssrVulkanMessage *message, GError **error)
+{
+  g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND, message->text);
+  return NULL;
+}
+
 DssrMemory *
 dssr_memory_new (DssrDevice *device, gsize size, GError **error)
 {
   DssrVulkanMessage message;
   DssrVulkanShared *shared =
       dssr_vulkan_shared_new (device->vulkan, MAX (size, 1), &message);
-  if (!shared) {
-    g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND, message.text);
+
+  if (!shared)
+    return fail (&message, error);
+  return add_memory (device, shared, dssr_vulkan_shared_map (shared), size, -1);
+}
+
+/* The CPU's view of a dma-buf, in case it is to compute. */
+static void *
+map_fd (int fd, gsize size, GError **error)
+{
+  void *data = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+  /* What a camera gives may be read only. */
+  if (data == MAP_FAILED)
+    data = mmap (NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+  if (data != MAP_FAILED)
+    return data;
+  g_set_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
+      "a dma-buf cannot be mapped: %s", g_strerror (errno));
+  return NULL;
+}
+
+DssrMemory *
+dssr_memory_import (DssrDevice *device, int fd, GError **error)
+{
+  DssrVulkanMessage message;
+  off_t size = lseek (fd, 0, SEEK_END);
+
+  if (size <= 0) {
+    g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
+        "a dma-buf does not tell its size");
     return NULL;
   }
+  void *data = map_fd (fd, (gsize)size, error);
+  if (!data)
+    return NULL;
+  DssrVulkanShared *shared =
+      dssr_vulkan_shared_import (device->vulkan, fd, (guint64)size, &message);
+  if (shared)
+    return add_memory (device, shared, data, (gsize)size, -1);
+  munmap (data, (gsize)size);
+  return fail (&message, error);
+}
 
-  DssrMemory *memory = g_new0 (DssrMemory, 1);
-  memory->device = dssr_device_ref (device);
-  memory->shared = shared;
-  memory->data = dssr_vulkan_shared_map (shared);
-  memory->size = size;
-  g_mutex_lock (&device->lock);
-  g_ptr_array_add (device->memories, memory);
-  g_mutex_unlock (&device->lock);
-  return memory;
+DssrMemory *
+dssr_memory_export (DssrDevice *device, gsize size, GError **error)
+{
+  DssrVulkanMessage message;
+  int fd = -1;
+  DssrVulkanShared *shared =
+      dssr_vulkan_shared_export (device->vulkan, MAX (size, 1), &fd, &message);
+
+  if (!shared)
+    return fail (&message, error);
+  void *data = map_fd (fd, size, error);
+  if (data)
+    return add_memory (device, shared, data, size, fd);
+  dssr_vulkan_shared_free (shared);
+  close (fd);
+  return NULL;
+}
+
+gboolean
+dssr_device_imports (const DssrDevice *device)
+{
+  return dssr_vulkan_info (device->vulkan)->imports;
+}
+
+gboolean
+dssr_device_exports (const DssrDevice *device)
+{
+  return dssr_vulkan_info (device->vulkan)->exports;
 }
 
 void
@@ -95,7 +183,11 @@ dssr_memory_free (DssrMemory *memory)
   g_mutex_lock (&device->lock);
   g_ptr_array_remove_fast (device->memories, memory);
   g_mutex_unlock (&device->lock);
+  if (memory->data != dssr_vulkan_shared_map (memory->shared))
+    munmap (memory->data, memory->size);
   dssr_vulkan_shared_free (memory->shared);
+  if (memory->fd >= 0)
+    close (memory->fd);
   dssr_device_unref (device);
   g_free (memory);
 }
@@ -104,4 +196,10 @@ void *
 dssr_memory_get_data (const DssrMemory *memory)
 {
   return memory->data;
+}
+
+int
+dssr_memory_get_fd (const DssrMemory *memory)
+{
+  return memory->fd;
 }

@@ -1,6 +1,8 @@
 /* Pools, sizes and metas.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "caps.h"
+#include "dmabuf.h"
 #include "gstdssuperres.h"
 #include "memory.h"
 
@@ -19,15 +21,20 @@ gst_ds_super_res_get_unit_size (
   return TRUE;
 }
 
-/* An allocator of memory in which the GPU works; NULL: the CPU computes, or it
- * converts buffers first. */
+/* An allocator of memory in which the GPU works, dma-bufs if caps want such;
+ * NULL: there is none, as the CPU computes, or converts buffers first. */
 static GstAllocator *
-make_allocator (GstDsSuperRes *self)
+make_allocator (GstDsSuperRes *self, const GstCaps *caps)
 {
-  g_autoptr (DssrDevice) device = self->session && !self->rgb
-                                      ? dssr_session_get_device (self->session)
-                                      : NULL;
-  return device ? gst_dssr_allocator_new (device) : NULL;
+  g_autoptr (DssrDevice) device =
+      self->session ? dssr_session_get_device (self->session) : NULL;
+
+  if (!device)
+    return NULL;
+  if (gst_dssr_caps_is_dmabuf (caps))
+    return dssr_device_exports (device) ? gst_dssr_dmabuf_allocator_new (device)
+                                        : NULL;
+  return self->rgb ? NULL : gst_dssr_allocator_new (device);
 }
 
 gboolean
@@ -47,9 +54,9 @@ gst_ds_super_res_propose_allocation (
   guint ahead = self->frames_in_flight - 1;
   GST_OBJECT_UNLOCK (self);
   guint min = dssr_model_get_window (self->model) + ahead + SPARE_BUFFERS;
-  g_autoptr (GstAllocator) allocator = make_allocator (self);
+  g_autoptr (GstAllocator) allocator = make_allocator (self, caps);
   GstBufferPool *pool = NULL;
-  if (need_pool) {
+  if (need_pool && (allocator || !gst_dssr_caps_is_dmabuf (caps))) {
     pool = gst_video_buffer_pool_new ();
     GstStructure *config = gst_buffer_pool_get_config (pool);
     gst_buffer_pool_config_set_params (config, caps, info.size, min, 0);
@@ -69,24 +76,29 @@ gst_ds_super_res_propose_allocation (
 }
 
 /* Has the base class allocate where the GPU works, unless the pool or the
- * allocator is one that downstream has a reason for. */
-static void
-use_allocator (GstDsSuperRes *self, GstQuery *query, GstBufferPool *pool)
+ * allocator is one that downstream has a reason for. FALSE: caps want dma-bufs,
+ * which nobody makes. */
+static gboolean
+use_allocator (GstDsSuperRes *self, GstQuery *query, const GstCaps *caps,
+    GstBufferPool *pool)
 {
-  g_autoptr (GstAllocator) ours = make_allocator (self);
+  g_autoptr (GstAllocator) ours = make_allocator (self, caps);
   g_autoptr (GstAllocator) theirs = NULL;
   GstAllocationParams params;
+  gboolean given = gst_query_get_n_allocation_params (query) > 0;
 
-  if (!ours || G_OBJECT_TYPE (pool) != gst_video_buffer_pool_get_type ())
-    return;
   gst_allocation_params_init (&params);
-  if (gst_query_get_n_allocation_params (query) == 0) {
-    gst_query_add_allocation_param (query, ours, &params);
-    return;
-  }
-  gst_query_parse_nth_allocation_param (query, 0, &theirs, &params);
-  if (!theirs)
+  if (given)
+    gst_query_parse_nth_allocation_param (query, 0, &theirs, &params);
+  if (theirs || G_OBJECT_TYPE (pool) != gst_video_buffer_pool_get_type ())
+    return TRUE;
+  if (!ours)
+    return !gst_dssr_caps_is_dmabuf (caps);
+  if (given)
     gst_query_set_nth_allocation_param (query, 0, ours, &params);
+  else
+    gst_query_add_allocation_param (query, ours, &params);
+  return TRUE;
 }
 
 /* The base class activates the pool that the query ends with; this chooses one
@@ -122,9 +134,14 @@ gst_ds_super_res_decide_allocation (GstBaseTransform *trans, GstQuery *query)
     gst_query_set_nth_allocation_pool (query, 0, pool, size, min, max);
   else
     gst_query_add_allocation_pool (query, pool, size, min, max);
-  use_allocator (self, query, pool);
+  gboolean usable = use_allocator (self, query, caps, pool);
   gst_object_unref (pool);
-  return base_class->decide_allocation (trans, query);
+  if (!usable)
+    GST_ELEMENT_ERROR (self, RESOURCE, NOT_FOUND,
+        ("The next element wants dma-bufs, and there is no GPU that makes "
+         "them."),
+        (NULL));
+  return usable && base_class->decide_allocation (trans, query);
 }
 
 gboolean

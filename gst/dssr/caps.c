@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "caps.h"
 
+#include <gst/allocators/gstdmabuf.h>
+
 #if G_BYTE_ORDER == G_LITTLE_ENDIAN
 #define DEEP_FORMATS "I420_10LE, P010_10LE, "
 #else
@@ -11,19 +13,41 @@
 
 #define RGB_FORMATS "RGBx, xRGB, BGRx, xBGR, RGB, BGR"
 
+/* In system memory, or in dma-bufs. */
+static GstCaps *
+make_caps (const gchar *formats)
+{
+  g_autofree gchar *text = g_strdup_printf (
+      GST_VIDEO_CAPS_MAKE ("%s") "; " GST_VIDEO_CAPS_MAKE_WITH_FEATURES (
+          GST_CAPS_FEATURE_MEMORY_DMABUF, "%s"),
+      formats, formats);
+  return gst_caps_from_string (text);
+}
+
 GstCaps *
 gst_dssr_caps_template (void)
 {
-  return gst_caps_from_string (
-      GST_VIDEO_CAPS_MAKE ("{ I420, YV12, NV12, NV21, Y42B, Y444, "
-                           "GRAY8, " DEEP_FORMATS RGB_FORMATS " }"));
+  return make_caps ("{ I420, YV12, NV12, NV21, Y42B, Y444, "
+                    "GRAY8, " DEEP_FORMATS RGB_FORMATS " }");
+}
+
+static gboolean
+has_dmabuf (const GstCaps *caps, guint index)
+{
+  return gst_caps_features_contains (
+      gst_caps_get_features (caps, index), GST_CAPS_FEATURE_MEMORY_DMABUF);
+}
+
+gboolean
+gst_dssr_caps_is_dmabuf (const GstCaps *caps)
+{
+  return has_dmabuf (caps, 0);
 }
 
 GstCaps *
 gst_dssr_caps_keep_rgb (const GstCaps *caps)
 {
-  g_autoptr (GstCaps) rgb =
-      gst_caps_from_string (GST_VIDEO_CAPS_MAKE ("{ " RGB_FORMATS " }"));
+  g_autoptr (GstCaps) rgb = make_caps ("{ " RGB_FORMATS " }");
 
   return gst_caps_intersect_full (
       (GstCaps *)caps, rgb, GST_CAPS_INTERSECT_FIRST);
@@ -110,21 +134,38 @@ resize_structure (
   return g_steal_pointer (&result);
 }
 
+/* Appends what the other pad can have in the one kind of memory. */
+static void
+append_resized (GstCaps *result, GstPadDirection direction, const GstCaps *caps,
+    gint scale, guint index, gboolean dmabuf)
+{
+  GstStructure *structure =
+      resize_structure (direction, gst_caps_get_structure (caps, index), scale);
+
+  if (structure)
+    gst_caps_append_structure_full (result, structure,
+        dmabuf ? gst_caps_features_new (GST_CAPS_FEATURE_MEMORY_DMABUF, NULL)
+               : gst_caps_features_new (
+                   GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY, NULL));
+}
+
 GstCaps *
-gst_dssr_caps_transform (
-    GstPadDirection direction, const GstCaps *caps, gint scale)
+gst_dssr_caps_transform (GstPadDirection direction, const GstCaps *caps,
+    gint scale, gboolean exports)
 {
   GstCaps *result = gst_caps_new_empty ();
 
   for (gint s = 2; s <= 4; s += 2) {
     if (scale != 0 && scale != s)
       continue;
-    for (guint i = 0; i < gst_caps_get_size (caps); i++) {
-      GstStructure *structure =
-          resize_structure (direction, gst_caps_get_structure (caps, i), s);
-      if (structure)
-        gst_caps_append_structure_full (result, structure,
-            gst_caps_features_copy (gst_caps_get_features (caps, i)));
+    for (gint other = 0; other < 2; other++) {
+      for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+        gboolean dmabuf = has_dmabuf (caps, i) != other;
+        gboolean out =
+            direction == GST_PAD_SINK ? dmabuf : has_dmabuf (caps, i);
+        if (!out || exports)
+          append_resized (result, direction, caps, s, i, dmabuf);
+      }
     }
   }
   return result;
@@ -169,7 +210,7 @@ GstCaps *
 gst_dssr_caps_fixate (
     GstPadDirection direction, GstCaps *caps, GstCaps *othercaps)
 {
-  GstCaps *preferred = gst_dssr_caps_transform (direction, caps, 2);
+  GstCaps *preferred = gst_dssr_caps_transform (direction, caps, 2, TRUE);
   GstCaps *fitting =
       gst_caps_intersect_full (othercaps, preferred, GST_CAPS_INTERSECT_FIRST);
 

@@ -16,10 +16,13 @@ GstCaps *gst_dssr_caps_template (void);
 GstCaps *gst_dssr_caps_keep_rgb (const GstCaps *caps);
 
 /* What the other pad can have if the pad of `direction` has `caps`: width and
- * height times (or divided by) `scale`, or by 2 or 4 if it is 0; all else the
- * same. New caps, not intersected with anything. */
-GstCaps *gst_dssr_caps_transform (
-    GstPadDirection direction, const GstCaps *caps, gint scale);
+ * height times (or divided by) `scale`, or by 2 or 4 if it is 0; system memory
+ * or dma-bufs, the same first, dma-bufs out only if the GPU `exports` them; all
+ * else the same. New caps, not intersected with anything. */
+GstCaps *gst_dssr_caps_transform (GstPadDirection direction,
+    const GstCaps *caps, gint scale, gboolean exports);
+
+gboolean gst_dssr_caps_is_dmabuf (const GstCaps *caps);
 
 /* As gst_video_info_from_caps, whose 1.22 forgets the chroma siting of caps
  * with no colorimetry. */

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "frames.h"
+#include "dmabuf.h"
 
 #include <string.h>
 
@@ -72,7 +73,7 @@ gst_dssr_frames_fill (GstVideoFrame *video)
 
 gboolean
 gst_dssr_frames_map (GstVideoFrame *video, const GstVideoInfo *info,
-    GstBuffer *buffer, GstMapFlags flags)
+    GstBuffer *buffer, GstMapFlags flags, DssrDevice *device, GError **refusal)
 {
   const GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
 
@@ -82,16 +83,42 @@ gst_dssr_frames_map (GstVideoFrame *video, const GstVideoInfo *info,
           || meta->height < (guint)GST_VIDEO_INFO_HEIGHT (info)
           || meta->format != GST_VIDEO_INFO_FORMAT (info)))
     return FALSE;
-  return gst_video_frame_map (video, info, buffer, flags);
+  if (!gst_dssr_dmabuf_is (buffer))
+    return gst_video_frame_map (video, info, buffer, flags);
+
+  gst_dssr_dmabuf_wait (buffer, flags);
+  if (device && gst_dssr_dmabuf_import (video, info, buffer, device, refusal))
+    return TRUE;
+  gst_dssr_dmabuf_sync (buffer, TRUE);
+  if (gst_video_frame_map (video, info, buffer, flags))
+    return TRUE;
+  gst_dssr_dmabuf_sync (buffer, FALSE);
+  return FALSE;
+}
+
+void
+gst_dssr_frames_unmap (GstVideoFrame *video)
+{
+  g_autoptr (GstBuffer) buffer = gst_buffer_ref (video->buffer);
+
+  /* What was imported was not mapped. */
+  if (!video->map[0].memory) {
+    gst_buffer_unref (video->buffer);
+    return;
+  }
+  gst_video_frame_unmap (video);
+  if (gst_dssr_dmabuf_is (buffer))
+    gst_dssr_dmabuf_sync (buffer, FALSE);
 }
 
 GstDssrFrame *
-gst_dssr_frame_new (
-    GstBuffer *buffer, GstBuffer *pixels, const GstVideoInfo *info)
+gst_dssr_frame_new (GstBuffer *buffer, GstBuffer *pixels,
+    const GstVideoInfo *info, DssrDevice *device, GError **refusal)
 {
   GstDssrFrame *frame = g_new (GstDssrFrame, 1);
 
-  if (!gst_dssr_frames_map (&frame->video, info, pixels, GST_MAP_READ)) {
+  if (!gst_dssr_frames_map (
+          &frame->video, info, pixels, GST_MAP_READ, device, refusal)) {
     g_free (frame);
     return NULL;
   }
@@ -102,7 +129,7 @@ gst_dssr_frame_new (
 void
 gst_dssr_frame_free (GstDssrFrame *frame)
 {
-  gst_video_frame_unmap (&frame->video);
+  gst_dssr_frames_unmap (&frame->video);
   gst_buffer_unref (frame->buffer);
   g_free (frame);
 }

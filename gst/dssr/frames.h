@@ -26,15 +26,19 @@ DssrPicture gst_dssr_frames_picture (const GstVideoFrame *video);
  * them. */
 void gst_dssr_frames_fill (GstVideoFrame *video);
 
-/* Maps `pixels` for reading; strides and offsets are those of its GstVideoMeta,
- * else of `info`. Takes `buffer`, which is often the same; NULL, and `buffer`
- * untouched, if it cannot be mapped or is smaller than `info` says. */
-GstDssrFrame *gst_dssr_frame_new (
-    GstBuffer *buffer, GstBuffer *pixels, const GstVideoInfo *info);
+/* Maps `pixels` for reading, as gst_dssr_frames_map; strides and offsets are
+ * those of its GstVideoMeta, else of `info`. Takes `buffer`, which is often the
+ * same; NULL, and `buffer` untouched, if it cannot be mapped or is smaller than
+ * `info` says. */
+GstDssrFrame *gst_dssr_frame_new (GstBuffer *buffer, GstBuffer *pixels,
+    const GstVideoInfo *info, DssrDevice *device, GError **refusal);
 void gst_dssr_frame_free (GstDssrFrame *frame);
 
-/* Maps a buffer; FALSE if it cannot be or is smaller than `info` says. */
+/* Maps a buffer; FALSE if it cannot be or is smaller than `info` says. A
+ * dma-buf is waited for. If there is a GPU, `device`, it is imported rather
+ * than mapped, or `refusal` says why not. */
 gboolean gst_dssr_frames_map (GstVideoFrame *video, const GstVideoInfo *info,
-    GstBuffer *buffer, GstMapFlags flags);
+    GstBuffer *buffer, GstMapFlags flags, DssrDevice *device, GError **refusal);
+void gst_dssr_frames_unmap (GstVideoFrame *video);
 
 G_END_DECLS

@@ -31,6 +31,9 @@
  * `reason` (as `scene: meta` or `rung: default`); one that cannot be loaded is
  * told of in a warning, and the one in use stays.
  *
+ * On a GPU that can, buffers of linear dma-bufs are used where they are, with
+ * `memory:DMABuf` in caps or without.
+ *
  * Interlaced video is refused; RGB without alpha is enlarged by way of YUV,
  * unless the model is one of RGB, which takes nothing else.
  *
@@ -99,11 +102,12 @@ transform_caps (GstBaseTransform *trans, GstPadDirection direction,
   GST_OBJECT_LOCK (self);
   gint scale = self->scale ? (gint)self->scale : self->model_scale;
   gboolean rgb = self->model_rgb;
+  gboolean exports = self->exports;
   GST_OBJECT_UNLOCK (self);
 
   g_autoptr (GstCaps) usable =
       rgb ? gst_dssr_caps_keep_rgb (caps) : gst_caps_ref (caps);
-  GstCaps *result = gst_dssr_caps_transform (direction, usable, scale);
+  GstCaps *result = gst_dssr_caps_transform (direction, usable, scale, exports);
   if (filter) {
     GstCaps *all = result;
     result = gst_caps_intersect_full (filter, all, GST_CAPS_INTERSECT_FIRST);
@@ -217,9 +221,11 @@ start (GstBaseTransform *trans)
   GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
 
   gst_ds_super_res_reset_scene (self);
+  self->refusal_told = FALSE;
   self->last_pts = GST_CLOCK_TIME_NONE;
   gst_ds_super_res_reset_qos (self);
   GST_OBJECT_LOCK (self);
+  self->exports = dssr_backend_exports (self->backend, self->device);
   self->frames = self->base_frames = 0;
   self->paced = FALSE;
   GST_OBJECT_UNLOCK (self);

@@ -41,6 +41,7 @@ struct _GstDsSuperRes {
 
   /* What queries, events and properties ask for from other threads. Under the
    * object lock. */
+  gboolean exports;   /* the GPU makes dma-bufs */
   gint model_scale;   /* of model_file, once it is open; else 0 */
   gboolean model_rgb; /* whether it is for RGB */
   GstClockTime latency;
@@ -74,6 +75,8 @@ struct _GstDsSuperRes {
   DssrSession *session;
   GstDssrSubModels *sub_models; /* the session's */
   const gchar *fallback;        /* the session's, of which was told */
+  gboolean refusal_told;        /* that a dma-buf was not imported */
+  gboolean out_dmabuf;          /* caps want dma-bufs */
   GstDssrRgb *rgb; /* NULL unless the format is RGB and the model is not */
   GstClockTime frame_duration;
   GstClockTime last_pts;

@@ -106,15 +106,15 @@ gst_dssr_rgb_to_yuv (GstDssrRgb *rgb, GstBuffer *buffer)
 
   if (gst_buffer_pool_acquire_buffer (rgb->pool, &yuv, NULL) != GST_FLOW_OK)
     return NULL;
-  if (!gst_dssr_frames_map (&in, &rgb->in, buffer, GST_MAP_READ))
+  if (!gst_dssr_frames_map (&in, &rgb->in, buffer, GST_MAP_READ, NULL, NULL))
     return NULL;
   if (!gst_video_frame_map (&out, &rgb->yuv_in, yuv, GST_MAP_WRITE)) {
-    gst_video_frame_unmap (&in);
+    gst_dssr_frames_unmap (&in);
     return NULL;
   }
   gst_video_converter_frame (rgb->to_yuv, &in, &out);
   gst_video_frame_unmap (&out);
-  gst_video_frame_unmap (&in);
+  gst_dssr_frames_unmap (&in);
   return g_steal_pointer (&yuv);
 }
 

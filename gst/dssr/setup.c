@@ -249,6 +249,7 @@ gst_ds_super_res_set_caps (
     return FALSE;
   self->in_info = in;
   self->out_info = out;
+  self->out_dmabuf = gst_dssr_caps_is_dmabuf (outcaps);
   gst_ds_super_res_hear_caps (self, incaps);
   if (!gst_ds_super_res_update_model (self))
     return FALSE;

@@ -12,6 +12,19 @@ free_frame (gpointer frame)
   gst_dssr_frame_free (frame);
 }
 
+/* Says once that a dma-buf was not imported. */
+static void
+tell_refusal (GstDsSuperRes *self, const GError *refusal)
+{
+  if (!refusal || self->refusal_told)
+    return;
+  self->refusal_told = TRUE;
+  GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
+      ("The GPU cannot use a buffer where it is: %s. Such buffers are copied.",
+          refusal->message),
+      (NULL));
+}
+
 /* Maps the buffer (taken) for the engine; NULL: an error was posted. */
 static GstDssrFrame *
 take_buffer (GstDsSuperRes *self, GstBuffer *buffer)
@@ -21,10 +34,14 @@ take_buffer (GstDsSuperRes *self, GstBuffer *buffer)
   if (self->rgb) {
     g_autoptr (GstBuffer) yuv = gst_dssr_rgb_to_yuv (self->rgb, buffer);
     if (yuv)
-      frame =
-          gst_dssr_frame_new (buffer, yuv, gst_dssr_rgb_get_info (self->rgb));
+      frame = gst_dssr_frame_new (
+          buffer, yuv, gst_dssr_rgb_get_info (self->rgb), NULL, NULL);
   } else {
-    frame = gst_dssr_frame_new (buffer, buffer, &self->in_info);
+    g_autoptr (DssrDevice) device = dssr_session_get_device (self->session);
+    g_autoptr (GError) refusal = NULL;
+    frame =
+        gst_dssr_frame_new (buffer, buffer, &self->in_info, device, &refusal);
+    tell_refusal (self, refusal);
   }
   if (!frame) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
@@ -118,9 +135,11 @@ tell_fallback (GstDsSuperRes *self, const DssrStats *stats)
   if (stats->fallback == self->fallback)
     return;
   self->fallback = stats->fallback;
-  /* Pools are of the memory of what computes. */
+  /* Pools are of the memory of what computes; only a GPU makes dma-bufs, and
+   * those that there are do for the CPU. */
   gst_base_transform_reconfigure_sink (GST_BASE_TRANSFORM (self));
-  gst_base_transform_reconfigure_src (GST_BASE_TRANSFORM (self));
+  if (!stats->fallback || !self->out_dmabuf)
+    gst_base_transform_reconfigure_src (GST_BASE_TRANSFORM (self));
   if (stats->fallback)
     GST_ELEMENT_WARNING (self, RESOURCE, FAILED,
         ("The GPU cannot be used now (%s): the CPU is used until it is back, "
@@ -139,16 +158,21 @@ gst_ds_super_res_transform (
   GstDsSuperRes *self = GST_DS_SUPER_RES (trans);
   gboolean late = gst_ds_super_res_is_late (self, inbuf);
   g_autoptr (GError) error = NULL;
+  g_autoptr (GError) refusal = NULL;
+  g_autoptr (DssrDevice) device =
+      self->rgb ? NULL : dssr_session_get_device (self->session);
   GstVideoFrame video;
 
-  if (!gst_dssr_frames_map (&video, &self->out_info, outbuf, GST_MAP_WRITE)) {
+  if (!gst_dssr_frames_map (
+          &video, &self->out_info, outbuf, GST_MAP_WRITE, device, &refusal)) {
     GST_ELEMENT_ERROR (self, STREAM, FORMAT,
         ("Cannot write to a buffer of the next element."),
         ("%" GST_PTR_FORMAT, outbuf));
     return GST_FLOW_ERROR;
   }
+  tell_refusal (self, refusal);
   gboolean ok = pull (self, &video, late, &error);
-  gst_video_frame_unmap (&video);
+  gst_dssr_frames_unmap (&video);
   if (!ok) {
     GST_ELEMENT_ERROR (
         self, LIBRARY, ENCODE, ("Cannot enlarge: %s.", error->message), (NULL));

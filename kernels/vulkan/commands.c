@@ -124,6 +124,51 @@ wait_for_operands (DssrVulkanCommands *commands, const DssrOperation *operation)
   commands->writes[commands->n_writes++] = operation->out;
 }
 
+/* ---- dma-bufs ---- */
+
+/* Takes a dma-buf from other devices, or gives it back, with what it holds. */
+static void
+pass_foreign (
+    DssrVulkanCommands *commands, const DssrVulkanShared *shared, bool take)
+{
+  const DssrVulkan *vulkan = commands->memory->vulkan;
+  const VkAccessFlags access =
+      VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT;
+  const VkBufferMemoryBarrier barrier = {
+      .sType = VK_STRUCTURE_TYPE_BUFFER_MEMORY_BARRIER,
+      .srcAccessMask = take ? 0 : access,
+      .dstAccessMask = take ? access : 0,
+      .srcQueueFamilyIndex =
+          take ? VK_QUEUE_FAMILY_FOREIGN_EXT : vulkan->family,
+      .dstQueueFamilyIndex =
+          take ? vulkan->family : VK_QUEUE_FAMILY_FOREIGN_EXT,
+      .buffer = shared->buffer.buffer,
+      .size = VK_WHOLE_SIZE,
+  };
+  vkCmdPipelineBarrier (commands->buffer,
+      take ? VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT
+           : VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+      take ? VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT
+           : VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT,
+      0, 0, NULL, 1, &barrier, 0, NULL);
+}
+
+static void
+take_foreign (DssrVulkanCommands *commands, const DssrVulkanShared *shared)
+{
+  if (!shared || !shared->foreign)
+    return;
+  for (int i = 0; i < commands->n_foreign; i++)
+    if (commands->foreign[i] == shared)
+      return;
+  if (commands->n_foreign == DSSR_MAX_FOREIGN) {
+    commands->result = VK_ERROR_FEATURE_NOT_PRESENT;
+    return;
+  }
+  commands->foreign[commands->n_foreign++] = shared;
+  pass_foreign (commands, shared, true);
+}
+
 /* ---- Descriptors ---- */
 
 static VkResult
@@ -275,6 +320,11 @@ dssr_vulkan_record (
 {
   if (commands->result != VK_SUCCESS)
     return;
+  for (int i = 0; i < operation->n_in; i++)
+    take_foreign (commands, operation->in[i].shared);
+  take_foreign (commands, operation->out.shared);
+  if (commands->result != VK_SUCCESS)
+    return;
   wait_for_operands (commands, operation);
   commands->result = dispatch (commands, operation);
   count_traffic (commands, operation);
@@ -283,6 +333,8 @@ dssr_vulkan_record (
 bool
 dssr_vulkan_end (DssrVulkanCommands *commands, DssrVulkanMessage *message)
 {
+  for (int i = 0; i < commands->n_foreign; i++)
+    pass_foreign (commands, commands->foreign[i], false);
   add_barrier (commands->buffer, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
       VK_ACCESS_SHADER_WRITE_BIT, VK_PIPELINE_STAGE_HOST_BIT,
       VK_ACCESS_HOST_READ_BIT);

@@ -143,8 +143,8 @@ static VkResult
 make_device (DssrVulkan *vulkan)
 {
   const float priority = 1;
-  const char *const extensions[] = {
-      VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME};
+  const char *extensions[1 + DSSR_N_DMA_BUF_EXTENSIONS];
+  uint32_t n_extensions = 0;
   const VkDeviceQueueCreateInfo queue = {
       .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
       .queueFamilyIndex = vulkan->family,
@@ -161,12 +161,18 @@ make_device (DssrVulkan *vulkan)
       .pNext = vulkan->dot ? &dot : NULL,
       .timelineSemaphore = VK_TRUE,
   };
+  if (vulkan->dot)
+    extensions[n_extensions++] =
+        VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME;
+  if (vulkan->info.imports || vulkan->info.exports)
+    for (int i = 0; i < DSSR_N_DMA_BUF_EXTENSIONS; i++)
+      extensions[n_extensions++] = dssr_vulkan_dma_buf_extensions[i];
   const VkDeviceCreateInfo info = {
       .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
       .pNext = &timeline,
       .queueCreateInfoCount = 1,
       .pQueueCreateInfos = &queue,
-      .enabledExtensionCount = vulkan->dot,
+      .enabledExtensionCount = n_extensions,
       .ppEnabledExtensionNames = extensions,
   };
   return vkCreateDevice (vulkan->physical, &info, NULL, &vulkan->device);
@@ -223,27 +229,46 @@ make_timeline (DssrVulkan *vulkan)
 }
 
 static bool
-open_device (DssrVulkan *vulkan, const DssrVulkanConfig *config,
-    DssrVulkanMessage *message)
+find_device (const DssrVulkanConfig *config, VkPhysicalDevice *device,
+    DssrVulkanInfo *info, DssrVulkanMessage *message)
 {
   VkPhysicalDevice devices[MAX_DEVICES];
   DssrVulkanInfo infos[MAX_DEVICES];
-  VkPhysicalDeviceProperties properties;
-
   const int n = dssr_vulkan_find (devices, MAX_DEVICES, message);
+
   if (n == 0)
     return false;
   for (int i = 0; i < n; i++)
     dssr_vulkan_describe (devices[i], i, &infos[i]);
   const int chosen = choose (infos, n, config, message);
+  if (chosen < 0)
+    return false;
+  *device = devices[chosen];
+  *info = infos[chosen];
+  return true;
+}
+
+bool
+dssr_vulkan_probe (const DssrVulkanConfig *config, DssrVulkanInfo *info,
+    DssrVulkanMessage *message)
+{
+  VkPhysicalDevice device;
+  return find_device (config, &device, info, message);
+}
+
+static bool
+open_device (DssrVulkan *vulkan, const DssrVulkanConfig *config,
+    DssrVulkanMessage *message)
+{
+  VkPhysicalDeviceProperties properties;
+
   vulkan->submitted = config->submissions;
-  if (chosen < 0 || !read_fault (vulkan, config->fault, message))
+  if (!find_device (config, &vulkan->physical, &vulkan->info, message)
+      || !read_fault (vulkan, config->fault, message))
     return false;
   if (is_missing (vulkan, config->attempts))
     return dssr_vulkan_fail (message, "the device is missing");
 
-  vulkan->info = infos[chosen];
-  vulkan->physical = devices[chosen];
   choose_family (vulkan);
   if (config->plain)
     vulkan->info.dot = DSSR_VULKAN_DOT_PLAIN;

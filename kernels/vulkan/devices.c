@@ -46,6 +46,8 @@ name_result (VkResult result)
       return "initialisation failed";
     case VK_ERROR_FEATURE_NOT_PRESENT:
       return "more than the GPU can do";
+    case VK_ERROR_INVALID_EXTERNAL_HANDLE:
+      return "the GPU does not take it";
     case VK_ERROR_INCOMPATIBLE_DRIVER:
       return "there is no driver";
     default:
@@ -144,6 +146,34 @@ has_extension (VkPhysicalDevice device, const char *name)
   return found;
 }
 
+const char *const dssr_vulkan_dma_buf_extensions[] = {
+    VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+    VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
+    VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME,
+};
+
+static void
+ask_dma_buf (VkPhysicalDevice device, DssrVulkanInfo *info)
+{
+  const VkPhysicalDeviceExternalBufferInfo buffer = {
+      .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
+      .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT,
+      .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
+  };
+  VkExternalBufferProperties properties = {
+      .sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES,
+  };
+
+  for (int i = 0; i < DSSR_N_DMA_BUF_EXTENSIONS; i++)
+    if (!has_extension (device, dssr_vulkan_dma_buf_extensions[i]))
+      return;
+  vkGetPhysicalDeviceExternalBufferProperties (device, &buffer, &properties);
+  const VkExternalMemoryFeatureFlags features =
+      properties.externalMemoryProperties.externalMemoryFeatures;
+  info->imports = features & VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
+  info->exports = features & VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT;
+}
+
 /* The optional features and properties, for devices that know their structures.
  */
 static void
@@ -206,6 +236,7 @@ ask_more (VkPhysicalDevice device, DssrVulkanInfo *info)
   memcpy (info->uuid, id.deviceUUID, sizeof info->uuid);
   snprintf (info->driver, sizeof info->driver, "%s %s", driver.driverName,
       driver.driverInfo);
+  ask_dma_buf (device, info);
   if (!timeline.timelineSemaphore)
     strcpy (info->lacks, "timeline semaphores");
 }

@@ -107,6 +107,7 @@ struct DssrVulkanShared {
   DssrVulkan *vulkan;
   DssrBuffer buffer;
   uint64_t serial;
+  bool foreign; /* a dma-buf: other devices have it between two submissions */
 };
 
 /* What an operation makes or reads: words of a buffer from begin to end - 1. */
@@ -119,7 +120,7 @@ typedef struct {
 /* The bindings of the shaders: what is made, up to four inputs, the weights. */
 enum { DSSR_MAX_OPERANDS = 4, DSSR_N_BINDINGS = DSSR_MAX_OPERANDS + 2 };
 
-enum { DSSR_MAX_PENDING = 64, DSSR_POOL_SETS = 64 };
+enum { DSSR_MAX_PENDING = 64, DSSR_POOL_SETS = 64, DSSR_MAX_FOREIGN = 16 };
 
 struct DssrVulkanCommands {
   DssrVulkanMemory *memory;
@@ -131,6 +132,9 @@ struct DssrVulkanCommands {
   /* What was read and written since the last barrier. */
   DssrOperand reads[DSSR_MAX_PENDING], writes[DSSR_MAX_PENDING];
   int n_reads, n_writes;
+  const DssrVulkanShared
+      *foreign[DSSR_MAX_FOREIGN]; /* what is ours meanwhile */
+  int n_foreign;
   int n_barriers;
   uint64_t traffic; /* bytes */
 };
@@ -141,6 +145,10 @@ bool dssr_vulkan_fail (DssrVulkanMessage *message, const char *format, ...)
 /* The same for a call of Vulkan's, unless it succeeded. */
 bool dssr_vulkan_check (
     DssrVulkanMessage *message, const char *what, VkResult result);
+
+/* The extensions that dma-bufs need. */
+extern const char *const dssr_vulkan_dma_buf_extensions[3];
+#define DSSR_N_DMA_BUF_EXTENSIONS 3
 
 /* A type among `types` that is all that is wanted. */
 bool dssr_vulkan_find_type (const DssrVulkan *vulkan, uint32_t types,

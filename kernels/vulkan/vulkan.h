@@ -42,9 +42,10 @@ typedef struct {
   unsigned version;  /* of Vulkan: major << 8 | minor */
   int64_t drm_major; /* of the render node; 0: it has none that is known */
   int64_t drm_minor;
-  unsigned subgroup; /* invocations */
-  uint64_t memory;   /* bytes of its largest local heap */
-  char lacks[64];    /* what it would need; "": nothing */
+  unsigned subgroup;     /* invocations */
+  bool imports, exports; /* dma-bufs as buffers */
+  uint64_t memory;       /* bytes of its largest local heap */
+  char lacks[64];        /* what it would need; "": nothing */
 } DssrVulkanInfo;
 
 extern const char *const dssr_vulkan_kind_names[DSSR_VULKAN_CPU + 1];
@@ -72,6 +73,10 @@ typedef struct {
   uint64_t submissions;
   int attempts;
 } DssrVulkanConfig;
+
+/* What dssr_vulkan_open would open. */
+bool dssr_vulkan_probe (const DssrVulkanConfig *config, DssrVulkanInfo *info,
+    DssrVulkanMessage *message);
 
 /* A device at work. Memory belongs to one thread at a time, and all commands
  * for it; while one thread submits and waits, another one may make memory and
@@ -136,6 +141,13 @@ typedef struct DssrVulkanShared DssrVulkanShared;
 /* Bytes in memory that the CPU reads and writes as fast as its own. */
 DssrVulkanShared *dssr_vulkan_shared_new (
     DssrVulkan *vulkan, uint64_t size, DssrVulkanMessage *message);
+/* A dma-buf of that size. It stays the caller's, as `fd` does, and is not
+ * mapped. What other devices do with it is waited for by whoever submits. */
+DssrVulkanShared *dssr_vulkan_shared_import (
+    DssrVulkan *vulkan, int fd, uint64_t size, DssrVulkanMessage *message);
+/* A new dma-buf; *fd is the caller's. It is not mapped. */
+DssrVulkanShared *dssr_vulkan_shared_export (
+    DssrVulkan *vulkan, uint64_t size, int *fd, DssrVulkanMessage *message);
 void dssr_vulkan_shared_free (DssrVulkanShared *shared);
 void *dssr_vulkan_shared_map (const DssrVulkanShared *shared);
 /* Not 0, and that of no other memory of the device, before or after. */

@@ -161,7 +161,7 @@ compare (gconstpointer a, gconstpointer b)
          - (*(const gint64 *)a < *(const gint64 *)b);
 }
 
-#define TIMED_FRAMES 21
+#define TIMED_FRAMES 9
 
 /* CPU time in ns that a frame of 1080p, enlarged to 4K, takes of the thread
  * that pushes and pulls; of frames whose commands are recorded. */
