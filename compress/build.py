@@ -3,8 +3,9 @@
     compress/build.sh landscape-x4-balanced
 
 Each step writes a file into build/models/, and is left out if it has; a step that was interrupted goes on
-where it stopped. To make a step again, delete its file and those after it. Steps: pack the data; train the base; fine-tune it on the scene; cut channels (SACP); cut quads of
-weights (DSM); choose bits (PDE); train with quantisation (QAP); export.
+where it stopped. To make a step again, delete its file and those after it. Steps, of which the first four serve both
+scenes: pack the data; train the base; cut channels (SACP); cut quads of weights (DSM); fine-tune on the scene; choose
+bits (PDE); train with quantisation (QAP); export.
 """
 
 import argparse
@@ -17,36 +18,39 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "compress" / "configs"
 CHECKPOINTS = ROOT / "compress" / "checkpoints"
 MODELS = ROOT / "models"
+TUNING = 5e-4  # highest learning rate of what is trained already
 
 
 def steps(name, config, folder, data):
     """(what it makes, the file, module of compress and its arguments) of each step, in order."""
-    scale, scene, minutes = config["scale"], config["scene"], config["minutes"]
+    scale, minutes = config["scale"], config["minutes"]
     base = CHECKPOINTS / f"{config['base']}.pt"
-    mixed, packed = folder / "mixed.npy", folder / f"{scene}.npy"
-    pack = ["pack", "--data", data, "--per-still", 72, "--per-clip", 60]
+    mixed, packed = folder / "mixed.npy", folder / f"{config['scene']}.npy"
+    pack = ["pack", "--data", data, "--per-still", 72, "--per-clip", 20]
     yield "data of both scenes", mixed, [*pack, "--scenes", "landscape", "portrait"]
-    yield f"data of {scene}", packed, [*pack, "--scenes", scene]
+    yield f"data of {config['scene']}", packed, [*pack, "--scenes", config["scene"]]
 
     patches = ["--side", 96 if scale == 2 else 128, "--seed", 1]
     train = ["train", *patches, "--config", CONFIGS / f"{config['base']}.toml", "--data", mixed]
     yield "base", base, [*train, "--minutes", minutes["base"]]
-    tuned = folder / f"{scene}-x{scale}.pt"
-    patches += ["--data", packed]
-    yield "scene", tuned, ["train", *patches, "--init", base, "--minutes", minutes["scene"]]
-    net = folder / f"{name}-channels.pt"
-    sacp = ["sacp", *patches, "--float", tuned, "--budget", config["budget"]]
+    net = folder / f"{config['base']}-{config['rung']}-channels.pt"
+    sacp = ["sacp", *patches, "--data", mixed, "--float", base, "--budget", config["budget"]]
     yield "channels", net, [*sacp, "--minutes", minutes["channels"]]
     if "density" in config:
-        dense, net = net, folder / f"{name}-quads.pt"
-        dsm = ["dsm", *patches, "--float", dense, "--teacher", tuned, "--density", config["density"]]
+        dense, net = net, folder / f"{config['base']}-{config['rung']}-quads.pt"
+        dsm = ["dsm", *patches, "--data", mixed, "--float", dense, "--teacher", base, "--density", config["density"]]
         yield "quads", net, [*dsm, "--minutes", minutes["quads"]]
+    patches += ["--data", packed]
+    tuned = folder / f"{name}-float.pt"
+    scene = ["train", *patches, "--init", net, "--teacher", base, "--peak", TUNING, "--guide", 0]
+    yield "scene", tuned, [*scene, "--minutes", minutes["scene"]]
     bits = folder / f"{name}-bits.pt"
-    pde = ["pde", *patches, "--float", net, "--average-bits", config["average_bits"]]
+    pde = ["pde", *patches, "--float", tuned, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     integer = folder / f"{name}-integer.pt"
-    yield "integer", integer, ["quantise", *patches, "--float", bits, "--minutes", minutes["integer"]]
-    export = ["export", "--checkpoint", integer, "--scene", scene, "--rung", config["rung"]]
+    quantise = ["quantise", *patches, "--float", bits, "--teacher", tuned]
+    yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
+    export = ["export", "--checkpoint", integer, "--scene", config["scene"], "--rung", config["rung"]]
     yield "model", MODELS / f"{name}.safetensors", export
 
 
