@@ -121,6 +121,17 @@ typedef struct {
   int phase_x, phase_y;
 } DssrBicubic;
 
+/* A curve and local contrast for what was enlarged. Brightness is in 1/16 of a
+ * step of 8 bits. */
+typedef struct {
+  int scale;        /* 2 or 4: of the enlarged plane */
+  int black, range; /* where brightness begins, and how far it reaches: not
+                       beyond the greatest sample */
+  int lift;         /* of the middle, at most 2^28 / range */
+  int gain;  /* of the difference from the surroundings, 0 to 256, in 1/256 */
+  int limit; /* of what that adds, 0 to 4095 */
+} DssrContrast;
+
 typedef struct {
   const char *name; /* of the instruction set of conv */
 
@@ -191,6 +202,11 @@ typedef struct {
   void (*head_planes) (const DssrSamples *out, const DssrSamples *in,
       int n_planes, const DssrTensor *residual, const DssrBicubic *bicubic,
       bool linear, int shuffle, int y0, int y1);
+
+  /* Changes an enlarged plane in place. `in` is the small plane, at most 4096
+   * wide; y0 and y1 count output rows. */
+  void (*contrast) (const DssrSamples *out, const DssrSamples *in,
+      const DssrContrast *contrast, int y0, int y1);
 } DssrKernels;
 
 /* The contract in plain C. */

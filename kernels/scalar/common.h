@@ -115,6 +115,8 @@ void DSSR_KERNEL (bicubic) (const DssrSamples *out, const DssrSamples *in,
 void DSSR_KERNEL (head) (const DssrSamples *out, const DssrSamples *luma,
     const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle, int y0,
     int y1);
+void DSSR_KERNEL (contrast) (const DssrSamples *out, const DssrSamples *in,
+    const DssrContrast *contrast, int y0, int y1);
 
 /* dssr_kernels_scalar, dssr_kernels_avx2. */
 const DssrKernels *DSSR_PASTE (kernels, DSSR_ISA) (void);

@@ -27,6 +27,7 @@ DSSR_PASTE (kernels, DSSR_ISA) (void)
       .bicubic = DSSR_KERNEL (bicubic),
       .head = DSSR_KERNEL (head),
       .head_planes = DSSR_KERNEL (head_planes),
+      .contrast = DSSR_KERNEL (contrast),
   };
   return &table;
 }

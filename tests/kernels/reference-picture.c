@@ -130,3 +130,86 @@ reference_head_planes (const DssrSamples *out, const DssrSamples *in,
     }
   }
 }
+
+/* The means of the squares of the small plane, in 1/16 of a step of 8 bits. */
+typedef struct {
+  int width, height; /* squares */
+  gint64 *means;
+} Squares;
+
+static Squares
+make_squares (const DssrSamples *in)
+{
+  Squares squares = {(in->width + 7) / 8, (in->height + 7) / 8, NULL};
+  const int d = in->depth;
+
+  squares.means = g_new (gint64, squares.width * squares.height);
+  for (int y = 0; y < squares.height; y++) {
+    for (int x = 0; x < squares.width; x++) {
+      gint64 sum = 0;
+      for (int j = 0; j < 8; j++)
+        for (int i = 0; i < 8; i++)
+          sum += get (in, 8 * x + i, 8 * y + j);
+      squares.means[y * squares.width + x] =
+          floor_shift (sum + rounding (d - 6), d - 6);
+    }
+  }
+  return squares;
+}
+
+/* Of the nearest square that there is. */
+static gint64
+square_mean (const Squares *squares, int x, int y)
+{
+  return squares->means[limit (y, 0, squares->height - 1) * squares->width
+                        + limit (x, 0, squares->width - 1)];
+}
+
+/* Three values weighted for output i of a square. */
+static gint64
+spline (const gint64 v[3], int scale, int i)
+{
+  const int a = (2 * i + 1) * 4 / scale;
+  const gint64 w0 = (64 - a) * (64 - a), w2 = a * a;
+
+  return floor_shift (
+      w0 * v[0] + (8192 - w0 - w2) * v[1] + w2 * v[2] + 4096, 13);
+}
+
+static gint64
+contrasted (gint64 p, gint64 mean, const DssrContrast *c, int d)
+{
+  const gint64 e = p << (12 - d), white = c->black + c->range;
+  const gint64 s = limit (e - c->black, 0, c->range);
+  const gint64 lifted = floor_shift (
+      floor_shift (s * (c->range - s), 8) * c->lift + (1 << 19), 20);
+  const gint64 local = floor_shift ((e - mean) * c->gain + 128, 8);
+  const gint64 t = limit (e + lifted + limit (local, -c->limit, c->limit),
+      MIN (e, c->black), MAX (e, white));
+
+  return floor_shift (t + rounding (12 - d), 12 - d);
+}
+
+void
+reference_contrast (const DssrSamples *out, const DssrSamples *in,
+    const DssrContrast *contrast, int y0, int y1)
+{
+  const int side = 8 * contrast->scale;
+  const Squares squares = make_squares (in);
+
+  for (int y = y0; y < y1; y++) {
+    for (int x = 0; x < out->width; x++) {
+      gint64 rows[3], columns[3];
+      for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < 3; j++)
+          rows[j] = square_mean (&squares, x / side - 1 + i, y / side - 1 + j);
+        columns[i] = spline (rows, contrast->scale, y % side);
+      }
+      set (out, x, y,
+          contrasted (get (out, x, y),
+              spline (columns, contrast->scale, x % side), contrast,
+              out->depth));
+    }
+  }
+  g_free (squares.means);
+}

@@ -325,6 +325,7 @@ reference_kernels (void)
       .bicubic = reference_bicubic,
       .head = reference_head,
       .head_planes = reference_head_planes,
+      .contrast = reference_contrast,
   };
   return &table;
 }

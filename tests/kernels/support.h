@@ -22,6 +22,8 @@ void reference_head (const DssrSamples *out, const DssrSamples *luma,
 void reference_head_planes (const DssrSamples *out, const DssrSamples *in,
     int n_planes, const DssrTensor *residual, const DssrBicubic *bicubic,
     bool linear, int shuffle, int y0, int y1);
+void reference_contrast (const DssrSamples *out, const DssrSamples *in,
+    const DssrContrast *contrast, int y0, int y1);
 
 /* floor (a / 2^s): gcc and clang shift as the contract does. */
 static inline gint64

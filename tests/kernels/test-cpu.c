@@ -164,7 +164,7 @@ assert_complete (const DssrKernels *table)
                  && table->deform_zero && table->add && table->up2
                  && table->shuffle && table->pool && table->modulate
                  && table->attention && table->bicubic && table->head
-                 && table->head_planes);
+                 && table->head_planes && table->contrast);
 }
 
 static void

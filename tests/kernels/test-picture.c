@@ -29,6 +29,8 @@ typedef struct {
   int factor;   /* unshuffle or shuffle */
   int n_planes; /* of the input */
   bool linear;
+  DssrContrast contrast;
+  DssrSamples enlarged; /* what contrast begins with */
 } Parameters;
 
 static void
@@ -242,6 +244,105 @@ check_head_planes (int layout, int shuffle, int width, int height)
   check_kernel (&operation, &c, &p);
 }
 
+static void
+call_contrast (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
+{
+  const Parameters *p = parameters;
+  const DssrSamples *out = &o->plane_out;
+
+  for (int y = y0; y < y1; y++)
+    for (int x = 0; x < out->width; x++)
+      memcpy ((char *)out->data + y * out->stride + x * out->step,
+          (char *)p->enlarged.data + y * p->enlarged.stride
+              + x * p->enlarged.step,
+          out->depth > 8 ? 2 : 1);
+  table->contrast (out, &o->plane_in, &p->contrast, y0, y1);
+}
+
+/* Any that the interface allows, often the greatest or the least. */
+static DssrContrast
+random_contrast (int scale, int depth)
+{
+  const int max = ((1 << depth) - 1) << (12 - depth);
+  const int black = random_bit () ? 0 : random_int (0, max - 1);
+  const int range = random_bit () ? max - black : random_int (1, max - black);
+  const int lift = MIN ((1 << 28) / range, 1 << 28);
+
+  return (DssrContrast){
+      .scale = scale,
+      .black = black,
+      .range = range,
+      .lift = random_bit () ? lift : random_int (0, lift),
+      .gain = random_bit () ? 256 : random_int (0, 256),
+      .limit = random_bit () ? 4095 : random_int (0, 4095),
+  };
+}
+
+static void
+check_contrast (int layout, int width, int height)
+{
+  static const Operation operation = {
+      call_contrast, NULL, OPERATION (contrast)};
+  g_auto (Case) c = {0};
+  g_auto (Guarded) memory = {0};
+  const int scale = random_bit () ? 4 : 2, depth = layouts[layout].depth;
+  Parameters p = {
+      .bicubic.scale = scale, .contrast = random_contrast (scale, depth)};
+
+  set_input (&c, layout, width, height);
+  set_output (&c, layout, scale * width, scale * height);
+  samples_init (&p.enlarged, &memory, scale * width, scale * height, depth,
+      layouts[layout].step, layouts[layout].shift);
+  if (random_int (0, 3))
+    samples_fill (&p.enlarged, random_int (0, N_FILLS - 1));
+  c.description = describe ("contrast", &p, layout, width, height);
+  check_kernel (&operation, &c, &p);
+}
+
+static void
+test_contrast (void)
+{
+  for (int i = 0; i < 3 * N_SIDES * repetitions (); i += picture_step)
+    check_contrast (i % N_LAYOUTS, side (i / 3), random_int (1, 20));
+  check_contrast (0, LARGEST_SIDE / 2, 2);
+  check_contrast (0, 2, LARGEST_SIDE / 2);
+}
+
+/* Of a flat picture only the curve is left: black and white stay, what is
+ * brighter stays brighter, and the middle is a quarter of range * lift up. */
+static void
+check_curve (const DssrKernels *kernels)
+{
+  enum { W = 9, H = 10, S = 2 };
+  const DssrContrast contrast = {
+      S, 16 << 4, 219 << 4, (1 << 27) / (219 << 4), 256, 4095};
+  guint8 small[W * H], large[S * S * W * H];
+  const DssrSamples in = {small, W, 1, W, H, 8, 0};
+  const DssrSamples out = {large, S * W, 1, S * W, S * H, 8, 0};
+  int last = -1;
+
+  for (int value = 0; value < 256; value++) {
+    memset (small, value, sizeof small);
+    memset (large, value, sizeof large);
+    kernels->contrast (&out, &in, &contrast, 0, out.height);
+    for (guint i = 1; i < sizeof large; i++)
+      g_assert_cmpint (large[i], ==, large[0]);
+    if (value <= 16 || value >= 235)
+      g_assert_cmpint (large[0], ==, value);
+    if (value == 125)
+      g_assert_cmpint (large[0], ==, 125 + 27);
+    g_assert_cmpint (large[0], >=, last);
+    last = large[0];
+  }
+}
+
+static void
+test_curve (void)
+{
+  for_each_table (check_curve, OPERATION (contrast));
+}
+
 /* Three planes together are what each is alone. */
 static void
 check_three_planes (const DssrKernels *kernels)
@@ -407,5 +508,7 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/picture/linear-taps", test_linear_taps);
   g_test_add_func ("/kernels/picture/bicubic", test_bicubic);
   g_test_add_func ("/kernels/picture/head", test_head);
+  g_test_add_func ("/kernels/picture/curve", test_curve);
+  g_test_add_func ("/kernels/picture/contrast", test_contrast);
   return g_test_run ();
 }
