@@ -86,6 +86,9 @@ typedef struct {
   DssrChroma chroma;
   gboolean cosited_x, cosited_y; /* subsampled chroma lies on even luma samples
                                     rather than between two */
+  gboolean full_range; /* luma from 0 to 2^depth - 1 rather than from 16 to 235
+                          (times 2^(depth - 8)); only high contrast asks for it,
+                          and not of RGB, which is full */
 } DssrFormat;
 
 typedef struct {
@@ -267,6 +270,11 @@ DSSR_API void dssr_prepared_unref (DssrPrepared *prepared);
  * the model in use stays. */
 DSSR_API gboolean dssr_session_switch_model (
     DssrSession *session, DssrPrepared *prepared, GError **error);
+
+/* Of the frames pushed from here on: luma, or red, green and blue, gets a curve
+ * that lifts what is dark, and more local contrast, for bright surroundings;
+ * base or not. The model and the history are the same. */
+DSSR_API void dssr_session_set_contrast (DssrSession *session, gboolean high);
 
 /* Frames that a result comes after its input: config.lookahead, less if the
  * window is shorter, and on a GPU all frames in flight but one. */

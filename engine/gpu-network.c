@@ -119,6 +119,7 @@ place_planes (DssrGpuNetwork *network, int slots, int flights, guint64 *upload,
       network->out[j][i] = place_plane (&enlarged, i, download);
     }
   }
+  network->contrast = dssr_picture_contrast (format, scale);
   network->luma = place_plane (format, 0, upload);
   *upload += (guint64)(slots - 1) * plane_words (&network->luma);
 }
@@ -165,7 +166,10 @@ static gboolean
 warm_up (DssrGpuNetwork *network, DssrVulkan *vulkan, GError **error)
 {
   DssrVulkanMessage message;
-  DssrJob base = {.n_planes = dssr_format_n_planes (&network->format)};
+  DssrJob base = {
+      .contrast = true,
+      .n_planes = dssr_format_n_planes (&network->format),
+  };
   DssrJob first = {
       .n_new_frames = 1,
       .enlarge = true,
@@ -325,6 +329,13 @@ record (const DssrGpuNetwork *network, const DssrJob *job,
     record_program (network, commands, DSSR_PROGRAM_ENLARGE,
         &(DssrRun){.slot = job->centre, .aligned = job->aligned},
         &pictures->luma, &pictures->enlarged);
+  if (job->contrast) {
+    const DssrVulkanPlane *in =
+        job->enlarge ? &pictures->luma : &pictures->planes[0].in;
+    const DssrVulkanPlane *out =
+        job->enlarge ? &pictures->enlarged : &pictures->planes[0].out;
+    dssr_vulkan_contrast (commands, out, in, &network->contrast);
+  }
   dssr_vulkan_mark (commands, dssr_gpu_mark (pictures->flight, TRUE));
   if (dssr_vulkan_end (commands, message))
     return commands;
@@ -356,6 +367,7 @@ make_key (const DssrGpuNetwork *network, const DssrJob *job,
   key->enlarge = job->enlarge;
   key->centre = job->centre;
   key->n_planes = job->n_planes;
+  key->contrast = job->contrast;
   key->pair = job->n_planes > pictures->n_planes;
   key->flight = pictures->flight;
   for (int i = 0; i < job->n_new_frames; i++) {

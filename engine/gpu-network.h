@@ -40,7 +40,7 @@ typedef struct {
 typedef struct {
   int n_new_frames, new_frames[DSSR_MAX_WINDOW]; /* slots */
   int enlarge, centre, neighbours[DSSR_MAX_WINDOW - 1];
-  int n_planes, pair;
+  int n_planes, pair, contrast;
   int flight;
   DssrGpuPlace places[DSSR_GPU_MAX_PLACES];
 } DssrGpuKey;
@@ -62,6 +62,7 @@ struct _DssrGpuNetwork {
   guint32 *weights[DSSR_N_STAGES]; /* of each operation */
   guint32 slots_at, slot_words;
   DssrBicubic bicubic[3];
+  DssrContrast contrast;
   DssrVulkanPlane luma; /* of slot 0 */
   /* Planes of the picture that is enlarged. */
   DssrVulkanPlane in[DSSR_MAX_FLIGHTS][3], out[DSSR_MAX_FLIGHTS][3];

@@ -133,6 +133,7 @@ run_enlarge_step (const List *list, DssrWorker *worker, int step)
       .aligned = job->aligned,
       .in = job->in,
       .out = job->out,
+      .contrast = job->contrast,
   };
 
   dssr_program_ends (plan, DSSR_PROGRAM_ENLARGE, step - 1, worker->begins);
@@ -157,10 +158,13 @@ run_band (const List *list, DssrWorker *worker, int band)
     const DssrSamples *out = &job->planes[i].out;
     int n_bands = (out->height + band_rows - 1) / band_rows;
     if (band < n_bands) {
-      int y0 = band * band_rows;
+      int y0 = band * band_rows, y1 = MIN (y0 + band_rows, out->height);
       start_time (worker, DSSR_TIME_BASE);
-      network->kernels->bicubic (out, &job->planes[i].in,
-          &job->planes[i].bicubic, y0, MIN (y0 + band_rows, out->height));
+      network->kernels->bicubic (
+          out, &job->planes[i].in, &job->planes[i].bicubic, y0, y1);
+      if (job->contrast && !job->enlarge && i < network->model->n_planes)
+        network->kernels->contrast (
+            out, &job->planes[i].in, &network->contrast, y0, y1);
       return TRUE;
     }
     band -= n_bands;

@@ -57,6 +57,7 @@ dssr_network_new (DssrModel *model, const DssrFormat *format,
   network->plan =
       dssr_plan_new (model, format->width, format->height, threads, band_rows);
   network->bicubic = dssr_picture_bicubic (format, 0, model->scale);
+  network->contrast = dssr_picture_contrast (format, model->scale);
   network->kernels = kernels;
   network->pool = pool;
   network->band_rows = band_rows;
@@ -163,6 +164,9 @@ run_head (const DssrNetwork *network, const DssrOp *op,
   else
     network->kernels->head_planes (run->out, run->in, model->n_planes, residual,
         &network->bicubic, model->linear, shuffle, begin, end);
+  for (int i = 0; run->contrast && i < model->n_planes; i++)
+    network->kernels->contrast (
+        &run->out[i], &run->in[i], &network->contrast, begin, end);
 }
 
 static void

@@ -24,6 +24,7 @@ typedef struct {
   DssrPool *pool;
   int band_rows;
   DssrBicubic bicubic;            /* of what the network sees */
+  DssrContrast contrast;          /* the same */
   DssrConv *convs[DSSR_N_STAGES]; /* the model's, with packed weights */
   DssrProgress *progress[DSSR_N_PROGRAMS];
   DssrWorker *workers;
@@ -43,8 +44,9 @@ typedef struct {
   } new_frames[DSSR_MAX_WINDOW]; /* which get features */
   int n_new_frames;
 
-  bool enlarge; /* by the network; all that follows up to `out` is set */
-  int centre;   /* slots; all have features by then */
+  bool contrast; /* is high, of what the network sees or would */
+  bool enlarge;  /* by the network; all that follows up to `out` is set */
+  int centre;    /* slots; all have features by then */
   int aligned[DSSR_MAX_WINDOW]; /* in order of time */
   DssrSamples in[3], out[3];    /* planes that the network sees */
 
@@ -78,6 +80,7 @@ typedef struct {
   int slot;                    /* of the new frame, or of the centre */
   const int *aligned;          /* slots */
   const DssrSamples *in, *out; /* planes */
+  bool contrast;               /* is high */
 } DssrRun;
 
 /* The rows from y0 to y1 - 1 of one operation. */

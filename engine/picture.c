@@ -125,3 +125,27 @@ dssr_picture_bicubic (const DssrFormat *format, int plane, int scale)
       .phase_y = cosited_y ? cosited : centred,
   };
 }
+
+/* Where a display reflects light of its surroundings, what is dark drowns first
+ * and small differences next: so a curve whose slope at black is 1 + LIFT, and
+ * half as much again of what differs from the surroundings, up to 32 of 256
+ * steps, so that edges of large things get no halo. */
+#define LIFT 0.5
+#define GAIN 128
+#define LIMIT (32 << 4)
+
+DssrContrast
+dssr_picture_contrast (const DssrFormat *format, int scale)
+{
+  bool full = format->full_range || format->chroma == DSSR_CHROMA_RGB;
+  int range =
+      full ? ((1 << format->depth) - 1) << (12 - format->depth) : 219 << 4;
+  return (DssrContrast){
+      .scale = scale,
+      .black = full ? 0 : 16 << 4,
+      .range = range,
+      .lift = (int)(LIFT * (1 << 28)) / range,
+      .gain = GAIN,
+      .limit = LIMIT,
+  };
+}

@@ -23,6 +23,9 @@ gboolean dssr_picture_check (
 DssrSamples dssr_picture_samples (
     const DssrPicture *picture, const DssrFormat *format, int plane);
 
+/* High contrast of the first plane, or of each of RGB. */
+DssrContrast dssr_picture_contrast (const DssrFormat *format, int scale);
+
 /* Where the samples of an enlarged plane lie. */
 DssrBicubic dssr_picture_bicubic (
     const DssrFormat *format, int plane, int scale);

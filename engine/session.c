@@ -322,6 +322,7 @@ dssr_session_push (DssrSession *session, const DssrPicture *picture,
       .picture = *picture,
       .frame = frame,
       .release = release,
+      .contrast = session->contrast,
   };
   return TRUE;
 }
@@ -398,7 +399,7 @@ make_job (DssrSession *session, gint64 number, const DssrPicture *picture,
     gboolean base)
 {
   DssrFormat enlarged = dssr_format_enlarge (&session->format, session->scale);
-  DssrJob job = {0};
+  DssrJob job = {.contrast = get_held (session, number)->contrast};
   if (!base)
     add_network (session, number, &job, picture, &enlarged);
   for (int i = base ? 0 : session->used->model->n_planes;
@@ -525,6 +526,12 @@ dssr_session_reset (DssrSession *session)
 {
   release_all (session);
   session->drained = FALSE;
+}
+
+void
+dssr_session_set_contrast (DssrSession *session, gboolean high)
+{
+  session->contrast = high;
 }
 
 int

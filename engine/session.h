@@ -12,7 +12,8 @@ typedef struct {
   DssrPicture picture;
   gpointer frame;
   GDestroyNotify release;
-  gboolean seen; /* the network has its features */
+  gboolean seen;     /* the network has its features */
+  gboolean contrast; /* is high */
 } Held;
 
 struct _DssrSession {
@@ -45,6 +46,7 @@ struct _DssrSession {
   int n_slots;
   gint64 first, next, end;
   gboolean drained;
+  gboolean contrast; /* of the frames to come is high */
 
   /* On a GPU: frames that it is given beside the one that is waited for, and
    * the end of those that it was given, which are not before `next`. */

@@ -26,6 +26,11 @@ DEFINE_ENUM (scene, Scene,
     { GST_DSSR_SCENE_LANDSCAPE, "Anything", "landscape" },
     { GST_DSSR_SCENE_PORTRAIT, "Faces and persons", "portrait" })
 
+DEFINE_ENUM (contrast, Contrast,
+    { GST_DSSR_CONTRAST_AUTO, "High where it is bright around the viewer", "auto" },
+    { GST_DSSR_CONTRAST_NORMAL, "The picture as it is", "normal" },
+    { GST_DSSR_CONTRAST_HIGH, "Dark parts lifted, more local contrast", "high" })
+
 DEFINE_ENUM (power_mode, PowerMode,
     { GST_DSSR_POWER_MODE_AUTO, "Balanced at first, then what profile, battery, heat and load allow", "auto" },
     { GST_DSSR_POWER_MODE_PERFORMANCE, "Quality, less under heat and load only", "performance" },

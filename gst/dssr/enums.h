@@ -19,6 +19,12 @@ typedef enum {
   GST_DSSR_SCENE_PORTRAIT,
 } GstDssrScene;
 
+typedef enum {
+  GST_DSSR_CONTRAST_AUTO,
+  GST_DSSR_CONTRAST_NORMAL,
+  GST_DSSR_CONTRAST_HIGH,
+} GstDssrContrast;
+
 /* How much a sub-model computes, from the most on. */
 typedef enum {
   GST_DSSR_RUNG_QUALITY,
@@ -39,6 +45,9 @@ GType gst_dssr_scale_get_type (void);
 
 #define GST_TYPE_DSSR_SCENE (gst_dssr_scene_get_type ())
 GType gst_dssr_scene_get_type (void);
+
+#define GST_TYPE_DSSR_CONTRAST (gst_dssr_contrast_get_type ())
+GType gst_dssr_contrast_get_type (void);
 
 #define GST_TYPE_DSSR_POWER_MODE (gst_dssr_power_mode_get_type ())
 GType gst_dssr_power_mode_get_type (void);

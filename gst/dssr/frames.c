@@ -35,6 +35,7 @@ gst_dssr_frames_format (const GstVideoInfo *info)
       .chroma = chroma_of (info->finfo),
       .cosited_x = (site & GST_VIDEO_CHROMA_SITE_H_COSITED) != 0,
       .cosited_y = (site & GST_VIDEO_CHROMA_SITE_V_COSITED) != 0,
+      .full_range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255,
   };
 }
 

@@ -21,6 +21,10 @@
  * the scene: `DssrSceneMeta` and regions of interest on buffers, `dssr/scene`
  * events, caps, and the picture's shape (docs/scene.md).
  *
+ * Where it is bright around the viewer (#GstDsSuperRes:lux-threshold), or by
+ * #GstDsSuperRes:contrast, luma gets a curve and local contrast that keep dark
+ * parts and small differences to be seen.
+ *
  * Which rung of it is used follows #GstDsSuperRes:power-mode, the battery, heat
  * and late frames (docs/power.md). A change posts an element message
  * `dssr-rung` with the strings `rung`, `previous` and `reason`.
@@ -75,6 +79,7 @@ enum {
   PROP_SCENE_HOLD,
   PROP_SCENE_CONFIDENCE,
   PROP_LUX_THRESHOLD,
+  PROP_CONTRAST,
   PROP_BACKEND,
   PROP_DEVICE,
   PROP_LOOKAHEAD,
@@ -260,7 +265,8 @@ make_stats (GstDsSuperRes *self)
   GstStructure *stats = gst_structure_new ("application/x-dssr-stats", "model",
       G_TYPE_STRING, self->model_path, "scene", G_TYPE_STRING,
       gst_dssr_scene_nick (self->used_scene), "scene-reason", G_TYPE_STRING,
-      self->scene_reason, "bright", G_TYPE_BOOLEAN, self->bright, "rung",
+      self->scene_reason, "bright", G_TYPE_BOOLEAN, self->bright, "contrast",
+      G_TYPE_STRING, self->high_contrast ? "high" : "normal", "rung",
       G_TYPE_STRING, gst_dssr_rung_nick (self->used_rung), "rung-reason",
       G_TYPE_STRING, self->rung_reason, "sub-model", G_TYPE_STRING, sub_model,
       "backend", G_TYPE_STRING, self->stats.backend, "threads", G_TYPE_INT,
@@ -303,6 +309,9 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       break;
     case PROP_LUX_THRESHOLD:
       self->scene_settings.lux_threshold = g_value_get_double (value);
+      break;
+    case PROP_CONTRAST:
+      self->contrast = g_value_get_enum (value);
       break;
     case PROP_BACKEND:
       self->backend = g_value_get_enum (value);
@@ -365,6 +374,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_LUX_THRESHOLD:
       g_value_set_double (value, self->scene_settings.lux_threshold);
+      break;
+    case PROP_CONTRAST:
+      g_value_set_enum (value, self->contrast);
       break;
     case PROP_BACKEND:
       g_value_set_enum (value, self->backend);
@@ -438,6 +450,10 @@ install_properties (GObjectClass *klass)
           "stays "
           "so down to a fifth less (0: never)",
           0, MAX_LUX, DEFAULT_LUX_THRESHOLD, playing));
+  g_object_class_install_property (klass, PROP_CONTRAST,
+      g_param_spec_enum ("contrast", "Contrast",
+          "Whether the picture is made to be seen in bright surroundings",
+          GST_TYPE_DSSR_CONTRAST, GST_DSSR_CONTRAST_AUTO, playing));
   g_object_class_install_property (klass, PROP_BACKEND,
       g_param_spec_enum ("backend", "Backend",
           "What computes; all give the same bytes", GST_TYPE_DSSR_BACKEND,
@@ -481,6 +497,7 @@ install_properties (GObjectClass *klass)
    * * `scene-reason` (string): why, `property`, `meta`, `regions`, `event`,
    *   `caps`, `orientation` or `default`
    * * `bright` (boolean): whether it is bright around the viewer
+   * * `contrast` (string): `normal` or `high`
    * * `rung` (string): `quality`, `balanced` or `saver`, which is wanted
    * * `rung-reason` (string): why: `default`, `power-mode`, `power-profile`,
    *   `low-battery`, `battery`, `heat`, `late`, `idle`, or `model` if that is
@@ -529,6 +546,7 @@ gst_ds_super_res_class_init (GstDsSuperResClass *klass)
       "The dssr developers");
   gst_type_mark_as_plugin_api (GST_TYPE_DSSR_SCALE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_DSSR_SCENE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_DSSR_CONTRAST, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_DSSR_BACKEND, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_DSSR_POWER_MODE, 0);
 

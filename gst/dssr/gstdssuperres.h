@@ -31,6 +31,7 @@ struct _GstDsSuperRes {
   gchar *model_file; /* NULL: a shipped one */
   GstDssrScene scene;
   GstDssrSceneSettings scene_settings;
+  GstDssrContrast contrast;
   DssrBackend backend;
   gchar *device; /* NULL: the best */
   guint lookahead;
@@ -57,7 +58,8 @@ struct _GstDsSuperRes {
   GstDssrRung used_rung;
   const gchar *scene_reason, *rung_reason; /* for these; static */
   gboolean bright;                         /* around the viewer */
-  gchar *model_path;                       /* of `model` */
+  gboolean high_contrast;
+  gchar *model_path;           /* of `model` */
   GstDssrSceneHint event_hint; /* of all `dssr/scene` events together */
 
   /* The streaming thread's. */

@@ -58,7 +58,13 @@ choose (
   self->wanted_by = chooser->source;
   GST_OBJECT_LOCK (self);
   self->bright = chooser->bright;
+  self->high_contrast = self->contrast == GST_DSSR_CONTRAST_AUTO
+                            ? chooser->bright
+                            : self->contrast == GST_DSSR_CONTRAST_HIGH;
+  gboolean high = self->high_contrast;
   GST_OBJECT_UNLOCK (self);
+  if (self->session)
+    dssr_session_set_contrast (self->session, high);
 }
 
 /* Caps are no frame: what they want now is not remembered, so that the first

@@ -18,10 +18,11 @@ typedef enum {
   DSSR_SHADER_UP2,
   DSSR_SHADER_ATTENTION,
   DSSR_SHADER_ENLARGE,
+  DSSR_SHADER_CONTRAST,
   DSSR_SHADER_BENCH,
   DSSR_SHADER_BENCH_DOT,
 } DssrShader;
-#define DSSR_N_SHADERS 10
+#define DSSR_N_SHADERS 11
 
 typedef struct {
   const uint32_t *words;

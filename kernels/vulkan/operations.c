@@ -322,3 +322,41 @@ dssr_vulkan_head (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
 {
   enlarge (commands, out, luma, residual, bicubic, shuffle);
 }
+
+void
+dssr_vulkan_contrast (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
+    const DssrVulkanPlane *in, const DssrContrast *contrast)
+{
+  const int32_t constants[] = {in->depth, in->shift, contrast->scale};
+  struct {
+    uint32_t out_size, in_size;
+    uint32_t out_at, in_at;
+    uint32_t out_pitch, in_pitch;
+    int32_t black, range;
+    int32_t lift, gain, limit;
+  } push = {
+      .out_size = pack_size (out->width, out->height),
+      .in_size = pack_size (in->width, in->height),
+      .out_pitch = out->pitch,
+      .in_pitch = in->pitch,
+      .black = contrast->black,
+      .range = contrast->range,
+      .lift = contrast->lift,
+      .gain = contrast->gain,
+      .limit = contrast->limit,
+  };
+
+  /* A group for each square of 8x8 small samples. */
+  dssr_vulkan_record (commands,
+      &(DssrOperation){
+          .shader = DSSR_SHADER_CONTRAST,
+          CONSTANTS (constants),
+          PUSH (push),
+          .width = in->width,
+          .height = in->height,
+          .depth = 1,
+          .out = plane_operand (out, DSSR_BUFFER_DOWNLOAD, &push.out_at),
+          .in = {plane_operand (in, DSSR_BUFFER_UPLOAD, &push.in_at)},
+          .n_in = 1,
+      });
+}

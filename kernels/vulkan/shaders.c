@@ -27,6 +27,9 @@ static const uint32_t attention[] =
 static const uint32_t enlarge[] =
 #include "enlarge.h"
     ;
+static const uint32_t contrast[] =
+#include "contrast.h"
+    ;
 static const uint32_t bench[] =
 #include "bench.h"
     ;
@@ -43,6 +46,7 @@ const DssrSpirv dssr_shaders[DSSR_N_SHADERS] = {
     [DSSR_SHADER_UP2] = {up2, sizeof up2},
     [DSSR_SHADER_ATTENTION] = {attention, sizeof attention},
     [DSSR_SHADER_ENLARGE] = {enlarge, sizeof enlarge},
+    [DSSR_SHADER_CONTRAST] = {contrast, sizeof contrast},
     [DSSR_SHADER_BENCH] = {bench, sizeof bench},
     [DSSR_SHADER_BENCH_DOT] = {bench_dot, sizeof bench_dot},
 };

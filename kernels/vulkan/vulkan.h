@@ -213,6 +213,11 @@ void dssr_vulkan_head (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
     const DssrVulkanPlane *luma, const DssrVulkanTensor *residual,
     const DssrBicubic *bicubic, int shuffle);
 
+/* `out` is read too. */
+void dssr_vulkan_contrast (DssrVulkanCommands *commands,
+    const DssrVulkanPlane *out, const DssrVulkanPlane *in,
+    const DssrContrast *contrast);
+
 /* Nothing is recorded after this. false: something could not be recorded. */
 bool dssr_vulkan_end (DssrVulkanCommands *commands, DssrVulkanMessage *message);
 int dssr_vulkan_barriers (const DssrVulkanCommands *commands);

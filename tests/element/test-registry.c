@@ -36,6 +36,7 @@ test_properties (void)
       {"scene-hold", GST_PARAM_MUTABLE_PLAYING},
       {"scene-confidence", GST_PARAM_MUTABLE_PLAYING},
       {"lux-threshold", GST_PARAM_MUTABLE_PLAYING},
+      {"contrast", GST_PARAM_MUTABLE_PLAYING},
       {"backend", GST_PARAM_MUTABLE_READY},
       {"lookahead", GST_PARAM_MUTABLE_READY},
       {"threads", GST_PARAM_MUTABLE_READY},
@@ -70,9 +71,10 @@ test_values (void)
   static const gchar *const values[][2] = {{"scale", "auto"}, {"scale", "2"},
       {"scale", "4"}, {"scene", "landscape"}, {"scene", "portrait"},
       {"scene", "auto"}, {"scene-hold", "30"}, {"scene-confidence", "0.75"},
-      {"lux-threshold", "1000"}, {"backend", "scalar"}, {"backend", "cpu"},
-      {"backend", "vulkan"}, {"backend", "auto"}, {"lookahead", "3"},
-      {"threads", "64"}, {"power-mode", "auto"}, {"power-mode", "performance"},
+      {"lux-threshold", "1000"}, {"contrast", "high"}, {"contrast", "auto"},
+      {"backend", "scalar"}, {"backend", "cpu"}, {"backend", "vulkan"},
+      {"backend", "auto"}, {"lookahead", "3"}, {"threads", "64"},
+      {"power-mode", "auto"}, {"power-mode", "performance"},
       {"power-mode", "balanced"}, {"power-mode", "saver"},
       {"thermal-limit", "75"}, {"model", "/some/file"}, {"device", "0"}};
   GstElement *element = test_element (NULL, 1);

@@ -212,6 +212,59 @@ test_light (void)
   drain (h, n);
 }
 
+/* The bytes of the frame that comes next. */
+static GBytes *
+pull_bytes (GstHarness *h)
+{
+  GstBuffer *buffer = test_pull (h);
+  gpointer data;
+  gsize size;
+
+  g_assert_nonnull (buffer);
+  gst_buffer_extract_dup (buffer, 0, -1, &data, &size);
+  gst_buffer_unref (buffer);
+  return g_bytes_new_take (data, size);
+}
+
+/* In the sun, luma is another from the frame on with which it is bright, and
+ * nothing else is; the property decides over it. */
+static void
+test_contrast (void)
+{
+  GstHarness *h = harness (""), *plain = harness ("");
+  GstVideoInfo info = test_sink_info (h);
+  gsize luma = GST_VIDEO_INFO_PLANE_OFFSET (&info, 1);
+  gboolean high = FALSE;
+  guint n = 0;
+
+  g_object_set (plain->element, "contrast", 1, NULL);
+  for (; n < 30; n++) {
+    GstBuffer *buffer = frame (h, n), *other = frame (h, n);
+    gboolean sunny = n >= 5 && n < 15;
+    gboolean before = high;
+    high = (n >= 5 + HOLD && n < 15 + HOLD) || n >= 25;
+    dssr_buffer_add_scene_meta (buffer, NULL, 1, sunny ? 50000 : 100);
+    dssr_buffer_add_scene_meta (other, NULL, 1, sunny ? 50000 : 100);
+    g_object_set (h->element, "contrast", n >= 25 ? 2 : n >= 20 ? 1 : 0, NULL);
+    push (h, buffer);
+    push (plain, other);
+    g_autofree gchar *contrast = test_stat_string (h, "contrast");
+    g_assert_cmpstr (contrast, ==, high ? "high" : "normal");
+    if (n == 0)
+      continue;
+    GBytes *a = pull_bytes (h), *b = pull_bytes (plain);
+    gsize size;
+    const guint8 *x = g_bytes_get_data (a, &size);
+    const guint8 *y = g_bytes_get_data (b, NULL);
+    g_assert_cmpint (memcmp (x, y, luma) != 0, ==, before);
+    g_assert_cmpmem (x + luma, size - luma, y + luma, size - luma);
+    g_bytes_unref (a);
+    g_bytes_unref (b);
+  }
+  test_teardown (h);
+  test_teardown (plain);
+}
+
 /* An event of another name is another's: as without this element, nobody
  * upstream takes it. */
 static void
@@ -529,6 +582,7 @@ main (int argc, char **argv)
   g_test_add_func ("/scene-stream/caps", test_caps_field);
   g_test_add_func ("/scene-stream/events", test_events);
   g_test_add_func ("/scene-stream/light", test_light);
+  g_test_add_func ("/scene-stream/contrast", test_contrast);
   g_test_add_func ("/scene-stream/other-event", test_other_event);
   g_test_add_func ("/scene-stream/meta-survives", test_meta_survives);
   g_test_add_func ("/scene-stream/rotation", test_rotation);

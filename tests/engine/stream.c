@@ -244,6 +244,8 @@ stream_run (const Stream *stream, const int *numbers)
     } else if (*numbers == RESET) {
       dssr_session_reset (session);
       g_queue_clear (&expected);
+    } else if (*numbers == HIGH || *numbers == NORMAL) {
+      dssr_session_set_contrast (session, *numbers == HIGH);
     } else if (*numbers == SWITCH) {
       g_autoptr (DssrModel) other = load_model (stream->other);
       use_model (session, other);

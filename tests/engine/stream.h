@@ -43,9 +43,17 @@ DssrModel *load_model (const char *name);
 void use_model (DssrSession *session, DssrModel *model);
 
 /* Pushes frames by number of one video (-1: drain, -2: reset, -3: switch to
- * `other`) and returns the enlarged frames, an array of GBytes; a drain is at
- * the end. The session is made by `config`. */
-enum { END = G_MININT, DRAIN = -1, RESET = -2, SWITCH = -3 };
+ * `other`, -4 and -5: high and normal contrast) and returns the enlarged
+ * frames, an array of GBytes; a drain is at the end. The session is made by
+ * `config`. */
+enum {
+  END = G_MININT,
+  DRAIN = -1,
+  RESET = -2,
+  SWITCH = -3,
+  HIGH = -4,
+  NORMAL = -5
+};
 
 typedef struct {
   const char *model;

@@ -320,6 +320,109 @@ test_switch_window (void)
   }
 }
 
+/* ---- Contrast ---- */
+
+/* Between two frames and back: chroma and the history know nothing of it. */
+static void
+test_contrast_switch (void)
+{
+  Stream stream = make_stream ("x2", 24, 20);
+  g_autoptr (GPtrArray) plain =
+      stream_run (&stream, NUMBERS (0, 1, 2, 3, 4, 5));
+  g_autoptr (GPtrArray) high =
+      stream_run (&stream, NUMBERS (0, 1, HIGH, 2, 3, NORMAL, 4, 5));
+  const gsize luma = 2 * 4 * 24 * 20;
+
+  g_assert_cmpuint (high->len, ==, 6);
+  for (guint i = 0; i < 6; i++) {
+    const guint8 *a = g_bytes_get_data (plain->pdata[i], NULL);
+    gsize size;
+    const guint8 *b = g_bytes_get_data (high->pdata[i], &size);
+    g_assert_cmpint (memcmp (a, b, luma) == 0, ==, i != 2 && i != 3);
+    g_assert_cmpmem (a + luma, size - luma, b + luma, size - luma);
+  }
+}
+
+/* The same bytes however they are computed, a late frame's too: where the
+ * network draws nothing, that is the base. */
+static void
+check_contrast (const char *model, int depth, DssrChroma chroma, gboolean full)
+{
+  Stream stream = make_stream (model, 37, 29);
+  stream.config.format.depth = depth;
+  stream.config.format.chroma = chroma;
+  stream.config.format.full_range = full;
+  stream.config.backend = DSSR_BACKEND_SCALAR;
+  g_autoptr (GPtrArray) contract =
+      stream_run (&stream, NUMBERS (HIGH, 0, 1, 2));
+
+  stream.config.backend = DSSR_BACKEND_CPU;
+  for (int threads = 1; threads <= 3; threads++) {
+    stream.config.threads = threads;
+    stream.config.band_rows = 3 * (threads - 1);
+    g_autoptr (GPtrArray) cpu = stream_run (&stream, NUMBERS (HIGH, 0, 1, 2));
+    assert_all_same (contract, cpu);
+  }
+  if (!g_str_equal (model, "x2-zero"))
+    return;
+  stream.base_to = 3;
+  g_autoptr (GPtrArray) base = stream_run (&stream, NUMBERS (HIGH, 0, 1, 2));
+  assert_all_same (contract, base);
+}
+
+static void
+test_contrast (void)
+{
+  check_contrast ("x2", 8, DSSR_CHROMA_420, FALSE);
+  check_contrast ("x4", 10, DSSR_CHROMA_NONE, TRUE);
+  check_contrast ("x2-zero", 8, DSSR_CHROMA_420, FALSE);
+  check_contrast ("x2-zero", 8, DSSR_CHROMA_444, TRUE);
+  check_contrast ("x2-zero", 12, DSSR_CHROMA_422, FALSE);
+  check_contrast ("x2-rgb-zero", 8, DSSR_CHROMA_RGB, FALSE);
+  check_contrast ("x2-rgb", 8, DSSR_CHROMA_RGB, FALSE);
+}
+
+/* Luma of a flat picture: black, a middle, white, and what is beyond them. */
+static int
+flat_luma (int depth, gboolean full, int value)
+{
+  Stream stream = make_stream ("x2-zero", 20, 12);
+  stream.config.format.depth = depth;
+  stream.config.format.full_range = full;
+  g_autoptr (DssrSession) session = start (&stream);
+  g_autoptr (Image) in = image_new (&stream.config.format, &stream.layout);
+  g_autoptr (Image) out = make_enlarged (&stream, 2);
+  g_autoptr (GError) error = NULL;
+
+  for (int plane = 0; plane < 3; plane++)
+    for (int y = 0; y < image_height (in, plane); y++)
+      for (int x = 0; x < image_width (in, plane); x++)
+        image_set (in, plane, x, y, value);
+  dssr_session_set_contrast (session, TRUE);
+  g_assert_true (dssr_session_push (session, &in->picture, in, NULL, &error));
+  dssr_session_drain (session);
+  g_assert_true (dssr_session_pull (session, &out->picture, &error));
+  return image_get (out, 0, 17, 9);
+}
+
+static void
+test_contrast_range (void)
+{
+  const int kept[] = {1, 16, 235, 250};
+
+  for (guint i = 0; i < G_N_ELEMENTS (kept); i++) {
+    g_assert_cmpint (flat_luma (8, FALSE, kept[i]), ==, kept[i]);
+    g_assert_cmpint (flat_luma (10, FALSE, 4 * kept[i]), ==, 4 * kept[i]);
+  }
+  /* An eighth of the range more in the middle. */
+  g_assert_cmpint (flat_luma (8, FALSE, 125), ==, 125 + 27);
+  g_assert_cmpint (flat_luma (8, TRUE, 127), ==, 127 + 32);
+  g_assert_cmpint (flat_luma (8, TRUE, 0), ==, 0);
+  g_assert_cmpint (flat_luma (8, TRUE, 255), ==, 255);
+  g_assert_cmpint (flat_luma (12, TRUE, 4095), ==, 4095);
+  g_assert_cmpint (flat_luma (8, TRUE, 16), >, 16);
+}
+
 /* ---- Chroma ---- */
 
 /* Where the enlarged samples of a ramp lie tells the siting. */
@@ -630,6 +733,9 @@ main (int argc, char **argv)
   g_test_add_func ("/session/base-keeps-history", test_base_keeps_history);
   g_test_add_func ("/session/switch", test_switch);
   g_test_add_func ("/session/switch-window", test_switch_window);
+  g_test_add_func ("/session/contrast", test_contrast);
+  g_test_add_func ("/session/contrast-switch", test_contrast_switch);
+  g_test_add_func ("/session/contrast-range", test_contrast_range);
   g_test_add_func ("/session/siting", test_siting);
   g_test_add_func ("/session/release", test_release);
   g_test_add_func ("/session/out-of-turn", test_out_of_turn);

@@ -57,7 +57,7 @@ test_in_place (void)
         (Layout){.alignment = 4, .interleaved = formats[i].interleaved});
     stream.config.format.depth = formats[i].depth;
     stream.config.format.shift = formats[i].shift;
-    g_assert_cmpuint (check_same (stream, NUMBERS (0, 1, 2)), ==, 0);
+    g_assert_cmpuint (check_same (stream, NUMBERS (0, HIGH, 1, 2)), ==, 0);
   }
   Stream wide = make_stream (24, 10, (Layout){.padding = 12});
   g_assert_cmpuint (check_same (wide, NUMBERS (0, 1)), ==, 0);
@@ -93,7 +93,7 @@ static void
 test_turns (void)
 {
   static const int turns[] = {
-      0, 1, 2, RESET, 3, 4, DRAIN, 5, SWITCH, 6, 7, 8, END};
+      0, 1, 2, RESET, HIGH, 3, 4, DRAIN, 5, SWITCH, 6, NORMAL, 7, 8, END};
   Stream stream = make_stream (16, 12, (Layout){.interleaved = TRUE});
 
   stream.other = "x2-window5";

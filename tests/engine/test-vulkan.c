@@ -119,6 +119,21 @@ test_turns (void)
   }
 }
 
+/* High contrast, of late frames too. */
+static void
+test_contrast (void)
+{
+  for (int i = 0; i < 4; i++) {
+    Stream stream = make_stream (i & 1 ? "x4" : "x2", 23, 31);
+    stream.config.format.depth = i & 2 ? 10 : 8;
+    stream.config.format.full_range = i & 1;
+    stream.base_from = 2;
+    stream.base_to = 4;
+    stream.config.frames_in_flight = i;
+    check_same (stream, NUMBERS (0, HIGH, 1, 2, 3, NORMAL, 4, 5, HIGH, 6));
+  }
+}
+
 /* Frames in flight: the same frames, later. */
 static void
 test_flights (void)
@@ -478,6 +493,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vulkan/small", test_small);
   g_test_add_func ("/vulkan/layouts", test_layouts);
   g_test_add_func ("/vulkan/turns", test_turns);
+  g_test_add_func ("/vulkan/contrast", test_contrast);
   g_test_add_func ("/vulkan/flights", test_flights);
   g_test_add_func ("/vulkan/cancelled-flights", test_cancelled_flights);
   g_test_add_func ("/vulkan/faults", test_faults);

@@ -324,6 +324,23 @@ vulkan_head (const DssrSamples *out, const DssrSamples *luma,
   end (&run, NULL, out, y0, y1);
 }
 
+static void
+vulkan_contrast (const DssrSamples *out, const DssrSamples *in,
+    const DssrContrast *contrast, int y0, int y1)
+{
+  DssrVulkanWeights weights = {0};
+  Run run = begin (FALSE, NULL, FALSE, NULL, 0, 0, out, in, &weights);
+  const int bytes = out->depth > 8 ? 2 : 1;
+
+  for (int y = 0; y < out->height; y++)
+    for (int x = 0; x < out->width; x++)
+      memcpy ((guint8 *)run.memory->buffers[DSSR_BUFFER_DOWNLOAD].map
+                  + 4 * (gsize)y * run.plane_out.pitch + x * bytes,
+          (guint8 *)out->data + y * out->stride + x * out->step, bytes);
+  dssr_vulkan_contrast (run.commands, &run.plane_out, &run.plane_in, contrast);
+  end (&run, NULL, out, y0, y1);
+}
+
 const DssrKernels *const *
 given_tables (void)
 {
@@ -339,6 +356,7 @@ given_tables (void)
       .attention = vulkan_attention,
       .bicubic = vulkan_bicubic,
       .head = vulkan_head,
+      .contrast = vulkan_contrast,
   };
   static DssrKernels plain;
   static const DssrKernels *tables[] = {&fast, &plain, NULL};

@@ -6,7 +6,10 @@
 // What an operation makes and what it reads, each where it begins. A feature map is planes of width *
 // height pixels without margins; a pixel of a quad is one word, its first channel in the lowest byte,
 // and a wide one two. A plane of a picture is rows of whole words.
-layout (set = 0, binding = 0) restrict writeonly buffer Made
+#ifndef MADE_ACCESS
+#define MADE_ACCESS restrict writeonly
+#endif
+layout (set = 0, binding = 0) MADE_ACCESS buffer Made
 {
   uint made[];
 };
