@@ -23,7 +23,8 @@
  *
  * Where it is bright around the viewer (#GstDsSuperRes:lux-threshold), or by
  * #GstDsSuperRes:contrast, luma gets a curve and local contrast that keep dark
- * parts and small differences to be seen.
+ * parts and small differences to be seen. A change posts an element message
+ * `dssr-contrast` with the strings `contrast` and `reason`.
  *
  * Which rung of it is used follows #GstDsSuperRes:power-mode, the battery, heat
  * and late frames (docs/power.md). A change posts an element message

@@ -41,6 +41,27 @@ hint_from_orientation (const GstDsSuperRes *self)
 }
 
 static void
+set_contrast (GstDsSuperRes *self, gboolean bright)
+{
+  GST_OBJECT_LOCK (self);
+  gboolean by_light = self->contrast == GST_DSSR_CONTRAST_AUTO;
+  gboolean high = by_light ? bright : self->contrast == GST_DSSR_CONTRAST_HIGH;
+  gboolean changed = high != self->high_contrast;
+  self->bright = bright;
+  self->high_contrast = high;
+  GST_OBJECT_UNLOCK (self);
+
+  if (self->session)
+    dssr_session_set_contrast (self->session, high);
+  if (changed)
+    gst_element_post_message (GST_ELEMENT (self),
+        gst_message_new_element (GST_OBJECT (self),
+            gst_structure_new ("dssr-contrast", "contrast", G_TYPE_STRING,
+                high ? "high" : "normal", "reason", G_TYPE_STRING,
+                by_light ? "lux" : "property", NULL)));
+}
+
+static void
 choose (
     GstDsSuperRes *self, GstDssrSceneChooser *chooser, GstDssrSceneHint *hints)
 {
@@ -56,15 +77,7 @@ choose (
   gst_dssr_scene_choose (chooser, hints, &settings);
   self->wanted_scene = chooser->scene;
   self->wanted_by = chooser->source;
-  GST_OBJECT_LOCK (self);
-  self->bright = chooser->bright;
-  self->high_contrast = self->contrast == GST_DSSR_CONTRAST_AUTO
-                            ? chooser->bright
-                            : self->contrast == GST_DSSR_CONTRAST_HIGH;
-  gboolean high = self->high_contrast;
-  GST_OBJECT_UNLOCK (self);
-  if (self->session)
-    dssr_session_set_contrast (self->session, high);
+  set_contrast (self, chooser->bright);
 }
 
 /* Caps are no frame: what they want now is not remembered, so that the first

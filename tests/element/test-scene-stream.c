@@ -226,6 +226,22 @@ pull_bytes (GstHarness *h)
   return g_bytes_new_take (data, size);
 }
 
+/* The message that contrast has changed; NULL: there is none. */
+static void
+check_message (GstHarness *h, const gchar *contrast, const gchar *reason)
+{
+  GstMessage *message = test_message (h, GST_MESSAGE_ELEMENT);
+
+  g_assert_cmpint (message != NULL, ==, contrast != NULL);
+  if (!message)
+    return;
+  const GstStructure *s = gst_message_get_structure (message);
+  g_assert_true (gst_structure_has_name (s, "dssr-contrast"));
+  g_assert_cmpstr (gst_structure_get_string (s, "contrast"), ==, contrast);
+  g_assert_cmpstr (gst_structure_get_string (s, "reason"), ==, reason);
+  gst_message_unref (message);
+}
+
 /* In the sun, luma is another from the frame on with which it is bright, and
  * nothing else is; the property decides over it. */
 static void
@@ -260,6 +276,11 @@ test_contrast (void)
     g_assert_cmpmem (x + luma, size - luma, y + luma, size - luma);
     g_bytes_unref (a);
     g_bytes_unref (b);
+    check_message (h,
+        high == before ? NULL
+        : high         ? "high"
+                       : "normal",
+        n < 20 ? "lux" : "property");
   }
   test_teardown (h);
   test_teardown (plain);
