@@ -18,11 +18,11 @@ def quads(channels):
 
 class Builder:
     def __init__(self, scale=2, seed=1, window=3, unshuffle=1, bits=8, sparse=False, zero_residual=False,
-                 cascade=False, published=False):
+                 cascade=False, published=False, channels=(8, 12)):
         self.rng = random.Random(seed)
         self.scale, self.window, self.unshuffle = scale, window, unshuffle
         self.bits, self.sparse, self.zero_residual, self.cascade = bits, sparse, zero_residual, cascade
-        self.published = published
+        self.published, self.widths = published, channels
         self.planes = 3 if published else 1
         self.aligned = window if published else window - 1
         self.border = {"border": "zero"} if published else {}
@@ -153,7 +153,7 @@ class Builder:
         return self.conv("align", "cascaded", ["sampledcas"], channels, 1)
 
     def build(self):
-        c1, c2 = 8, 12
+        c1, c2 = self.widths
         source = "rgb" if self.published else "luma"
         self.add("frame", "input", "x", [source], self.planes * self.unshuffle**2, unshuffle=self.unshuffle)
         self.conv("frame", "head", ["x"], c1)
@@ -222,6 +222,8 @@ def main():
     parser.add_argument("--window", type=int, choices=(1, 3, 5, 7), default=3)
     parser.add_argument("--unshuffle", type=int, choices=(1, 2, 4), default=1)
     parser.add_argument("--bits", type=int, choices=(8, 6, 4), default=8, help="of a weight")
+    parser.add_argument("--channels", type=int, nargs=2, default=(8, 12), metavar=("FULL", "COARSE"),
+                        help="of features at full size and of the coarser levels: multiples of 4")
     parser.add_argument("--sparse", action="store_true", help="leaves out quads of weights")
     parser.add_argument("--cascade", action="store_true", help="samples what is aligned once more")
     parser.add_argument("--published", action="store_true", help="RGB, and what else EDVR has that the others leave out")

@@ -161,7 +161,7 @@ gst_dssr_policy_next (
   gboolean asked = input->mode != last->mode;
   gint64 passed = pass_time (&state, input->now);
 
-  if (asked)
+  if (asked || input->new_picture)
     start_load (&state, input->mode);
   state.battery_low = battery_low (last->battery_low, input);
   Limit want = wanted (&state, input);

@@ -61,6 +61,7 @@ typedef enum {
 typedef struct {
   gint64 now; /* nanoseconds of any clock; a jump back counts as no time */
   GstDssrPowerMode mode;
+  gboolean new_picture; /* of another size or rate: the load is not known */
   gboolean saver_profile;
   gint battery; /* percent; negative: there is none */
   gboolean discharging;

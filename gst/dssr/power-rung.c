@@ -62,6 +62,7 @@ get_input (GstDsSuperRes *self, GstClockTime now)
   GstDssrPolicyInput input = {
       .now = now,
       .mode = self->power_mode,
+      .new_picture = !self->session,
       .battery = self->sensors.battery,
       .discharging = self->sensors.discharging,
       .heat = get_heat (&self->sensors, self->thermal_limit),
@@ -106,7 +107,7 @@ tell_rung (GstDsSuperRes *self, GstDssrRung previous)
       gst_message_new_element (GST_OBJECT (self), structure));
 }
 
-/* They were of the rung before. */
+/* They were of another rung, or picture. */
 static void
 forget_late_frames (GstDsSuperRes *self)
 {
@@ -137,6 +138,10 @@ gst_ds_super_res_choose_rung (GstDsSuperRes *self, const gchar **reason)
     self->policy = gst_dssr_policy_start (mode, now);
   }
   read_sensors (self, now);
+  if (!self->session) {
+    forget_late_frames (self);
+    self->busy = 1;
+  }
   GstDssrPolicyInput input = get_input (self, now);
   GstDssrRung previous = self->policy.rung;
   self->policy = gst_dssr_policy_next (&self->policy, &input);

@@ -278,8 +278,6 @@ gst_ds_super_res_set_caps (
   self->frame_duration =
       in.fps_n > 0 ? gst_util_uint64_scale_int (GST_SECOND, in.fps_d, in.fps_n)
                    : 0;
-  self->busy = 1;
-  self->slow_frames = 0;
   gst_ds_super_res_update_latency (self);
   return TRUE;
 }

@@ -151,6 +151,11 @@ static const Case cases[] = {
     {2, HEAT (AUTO, 0), "saver", "heat", 0},
     {2, INPUT (AUTO, 1, 0, .discharging = TRUE), "saver", "low-battery", 0},
     {2, INPUT (AUTO, 1, 0, .discharging = TRUE, .saver_profile = TRUE), "saver", "power-profile", 0}}},
+  {"late/another-picture", {
+    {2, ON (AUTO, .late_frames = 3), "saver", "late", 1},
+    {1, ON (AUTO), "saver", "late", 0},
+    {0.04, ON (AUTO, .new_picture = TRUE), "balanced", "default", 1},
+    {2.1, ON (AUTO, .idle = 30), "quality", "idle", 1}}},
   {"late-and-idle", {{9, ON (AUTO, .late_frames = 3, .idle = 100), "saver", "late", 1}}},
   /* What is idle on saver, which the battery asks for, says nothing of balanced. */
   {"idle/another-limit", {

@@ -240,6 +240,58 @@ test_two_sinks (Fixture *f, gconstpointer data)
   expect_rung (f, "saver", "late");
 }
 
+/* ---- A pipeline with the system's clock ---- */
+
+/* Waits for a change of rung to one, and returns its reason. */
+static gchar *
+wait_for_change (GstElement *pipeline, const gchar *rung)
+{
+  g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+  gint64 until = g_get_monotonic_time () + 60 * G_TIME_SPAN_SECOND;
+  GstMessage *message;
+  gchar *reason = NULL;
+
+  while (!reason && g_get_monotonic_time () < until) {
+    message = gst_bus_timed_pop_filtered (
+        bus, GST_SECOND, GST_MESSAGE_ELEMENT | GST_MESSAGE_ERROR);
+    if (!message)
+      continue;
+    g_assert_cmpint (GST_MESSAGE_TYPE (message), ==, GST_MESSAGE_ELEMENT);
+    const GstStructure *s = gst_message_get_structure (message);
+    if (gst_structure_has_name (s, "dssr-rung")
+        && g_strcmp0 (gst_structure_get_string (s, "rung"), rung) == 0)
+      reason = g_strdup (gst_structure_get_string (s, "reason"));
+    gst_message_unref (message);
+  }
+  g_assert_nonnull (reason);
+  return reason;
+}
+
+/* What is behind the element takes longer than a frame lasts, and then no time:
+ * a sink that waits for the clock says so. */
+static void
+test_pipeline (Fixture *f, gconstpointer data)
+{
+  GstElement *pipeline = gst_parse_launch (
+      "videotestsrc is-live=true ! "
+      "video/x-raw, format=I420, width=32, height=24, framerate=10/1 ! "
+      "dssuperres lookahead=0 power-mode=balanced ! "
+      "identity name=slow sleep-time=150000 ! fakesink sync=true qos=true",
+      NULL);
+  g_autoptr (GstElement) slow =
+      gst_bin_get_by_name (GST_BIN (pipeline), "slow");
+  g_autofree gchar *down = NULL, *up = NULL;
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  down = wait_for_change (pipeline, "saver");
+  g_assert_cmpstr (down, ==, "late");
+  g_object_set (slow, "sleep-time", 0, NULL);
+  up = wait_for_change (pipeline, "balanced");
+  g_assert_cmpstr (up, ==, "power-mode");
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+}
+
 /* ---- Battery and heat ---- */
 
 /* Plays until the thread has read what is there, without a step of the clock;
@@ -555,8 +607,9 @@ main (int argc, char **argv)
       {"/power/late-and-idle", test_late_and_idle},
       {"/power/idle-auto", test_idle_auto}, {"/power/live", test_live},
       {"/power/throttle", test_throttle}, {"/power/qos-off", test_qos_off},
-      {"/power/two-sinks", test_two_sinks}, {"/power/battery", test_battery},
-      {"/power/heat", test_heat}, {"/power/nonsense", test_nonsense},
+      {"/power/two-sinks", test_two_sinks}, {"/power/pipeline", test_pipeline},
+      {"/power/battery", test_battery}, {"/power/heat", test_heat},
+      {"/power/nonsense", test_nonsense},
       {"/power/hung-driver", test_hung_driver},
       {"/power/profile", test_profile}, /* last: takes the bus down */
   };
