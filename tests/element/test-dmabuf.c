@@ -1,11 +1,16 @@
-/* Buffers of dma-bufs, for which memfds stand in: where the GPU imports them,
- * nothing is copied, else all is, with one warning; the bytes are the same.
+/* Buffers of dma-bufs: where the GPU imports them, nothing is copied, else all
+ * is, with one warning; the bytes are the same. memfds stand in for dma-bufs,
+ * unless DSSR_TEST_UDMABUF is set; DSSR_TEST_CAMERA names a camera that gives
+ * some (tests/vm/).
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common.h"
 
+#include <fcntl.h>
 #include <gst/allocators/gstdmabuf.h>
+#include <linux/udmabuf.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -28,15 +33,36 @@ typedef GstDmaBufAllocatorClass MemfdAllocatorClass;
 GType memfd_allocator_get_type (void);
 G_DEFINE_TYPE (MemfdAllocator, memfd_allocator, GST_TYPE_DMABUF_ALLOCATOR)
 
+/* A real dma-buf of a memfd's memory. */
+static int
+make_udmabuf (int memfd, gsize size)
+{
+  int device = open ("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+  struct udmabuf_create create = {
+      .memfd = (guint32)memfd,
+      .flags = UDMABUF_FLAGS_CLOEXEC,
+      .size = size,
+  };
+  g_assert_cmpint (device, >=, 0);
+  g_assert_cmpint (fcntl (memfd, F_ADD_SEALS, F_SEAL_SHRINK), ==, 0);
+  int fd = ioctl (device, UDMABUF_CREATE, &create);
+  g_assert_cmpint (fd, >=, 0);
+  close (device);
+  close (memfd);
+  return fd;
+}
+
 static GstMemory *
 memfd_alloc (GstAllocator *allocator, gsize size, GstAllocationParams *params)
 {
   /* A dma-buf has whole pages. */
   gsize whole = (size + 4095) / 4096 * 4096;
-  int fd = memfd_create ("dssr-test", MFD_CLOEXEC);
+  int fd = memfd_create ("dssr-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
   g_assert_cmpint (fd, >=, 0);
   g_assert_cmpint (ftruncate (fd, (off_t)whole), ==, 0);
+  if (g_getenv ("DSSR_TEST_UDMABUF"))
+    fd = make_udmabuf (fd, whole);
   GstMemory *memory = gst_dmabuf_allocator_alloc (allocator, fd, whole);
   gst_memory_resize (memory, 0, size);
   return memory;
@@ -155,7 +181,8 @@ collect (GstHarness *h, Result *result)
 static GstElement *
 make_element (DssrBackend backend)
 {
-  GstElement *element = test_element ("x2", 1);
+  const gchar *model = g_getenv ("DSSR_TEST_DMABUF_MODEL");
+  GstElement *element = test_element (model ? model : "x2", 1);
   g_object_set (element, "backend", backend, NULL);
   return element;
 }
@@ -292,6 +319,136 @@ test_caps_out (void)
   gst_harness_teardown (h);
 }
 
+/* The GPU makes dma-bufs for downstream. */
+static void
+test_export (void)
+{
+  GstHarness *h = gst_harness_new_with_element (
+      make_element (DSSR_BACKEND_VULKAN), "sink", "src");
+  Result cpu = run (DSSR_BACKEND_CPU, "NV12", "", WHOLE, NULL);
+  Result gpu = {.bytes = g_byte_array_new (), .dmabuf = TRUE};
+  gchar *caps = test_caps ("NV12", WIDTH, HEIGHT);
+
+  gst_harness_set_sink_caps_str (
+      h, "video/x-raw(memory:DMABuf), format=NV12, width=80, height=48");
+  gst_harness_set_src_caps_str (h, caps);
+  g_free (caps);
+  gst_harness_play (h);
+  for (guint i = 0; i < FRAMES; i++) {
+    test_push (h, i);
+    collect (h, &gpu);
+  }
+  gst_harness_push_event (h, gst_event_new_eos ());
+  collect (h, &gpu);
+  g_assert_true (gpu.dmabuf);
+  g_assert_cmpmem (
+      cpu.bytes->data, cpu.bytes->len, gpu.bytes->data, gpu.bytes->len);
+  gst_object_unref (h->element);
+  gst_harness_teardown (h);
+  clear (&cpu);
+  clear (&gpu);
+}
+
+/* ---- A camera ---- */
+
+#define CAMERA_CAPS "video/x-raw, format=NV12, width=320, height=180"
+
+/* Keeps what a frame was before the element has it. */
+static GstPadProbeReturn
+keep_frame (GstPad *pad, GstPadProbeInfo *probe, gpointer data)
+{
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (probe);
+
+  g_assert_true (gst_is_dmabuf_memory (gst_buffer_peek_memory (buffer, 0)));
+  g_ptr_array_add (data, gst_buffer_copy_deep (buffer));
+  return GST_PAD_PROBE_OK;
+}
+
+/* The same frames by the CPU. */
+static Result
+enlarge_again (GPtrArray *frames, const GstCaps *caps)
+{
+  GstHarness *h = gst_harness_new_with_element (
+      make_element (DSSR_BACKEND_CPU), "sink", "src");
+  Result result = {.bytes = g_byte_array_new ()};
+
+  gst_harness_set_src_caps (h, gst_caps_copy (caps));
+  gst_harness_play (h);
+  for (guint i = 0; i < frames->len; i++) {
+    gst_harness_push (h, gst_buffer_ref (frames->pdata[i]));
+    collect (h, &result);
+  }
+  gst_harness_push_event (h, gst_event_new_eos ());
+  collect (h, &result);
+  gst_object_unref (h->element);
+  gst_harness_teardown (h);
+  return result;
+}
+
+static void
+test_camera (void)
+{
+  g_autofree gchar *description = g_strdup_printf (
+      "v4l2src name=camera device=%s io-mode=dmabuf num-buffers=3 ! "
+      "" CAMERA_CAPS " ! appsink name=out sync=false",
+      g_getenv ("DSSR_TEST_CAMERA"));
+  g_autoptr (GPtrArray) frames =
+      g_ptr_array_new_with_free_func ((GDestroyNotify)gst_buffer_unref);
+  g_autoptr (GError) error = NULL;
+  GstElement *pipeline = gst_parse_launch (description, &error);
+  g_assert_no_error (error);
+  GstElement *out = gst_bin_get_by_name (GST_BIN (pipeline), "out");
+  GstElement *element = make_element (DSSR_BACKEND_VULKAN);
+  GstPad *last = gst_element_get_static_pad (out, "sink");
+  GstPad *first = gst_pad_get_peer (last);
+  GstPad *sink = gst_element_get_static_pad (element, "sink");
+  GstPad *src = gst_element_get_static_pad (element, "src");
+  Result gpu = {.bytes = g_byte_array_new ()};
+  GstSample *sample;
+  guint64 copied;
+
+  gst_object_ref (element);
+  gst_bin_add (GST_BIN (pipeline), element);
+  gst_pad_unlink (first, last);
+  g_assert_cmpint (gst_pad_link (first, sink), ==, GST_PAD_LINK_OK);
+  g_assert_cmpint (gst_pad_link (src, last), ==, GST_PAD_LINK_OK);
+  gst_pad_add_probe (sink, GST_PAD_PROBE_TYPE_BUFFER, keep_frame, frames, NULL);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  for (;;) {
+    g_signal_emit_by_name (out, "pull-sample", &sample);
+    if (!sample)
+      break;
+    GstVideoInfo info;
+    g_assert_true (
+        gst_video_info_from_caps (&info, gst_sample_get_caps (sample)));
+    append (gpu.bytes, &info, gst_sample_get_buffer (sample));
+    gst_sample_unref (sample);
+  }
+  GstCaps *caps = gst_pad_get_current_caps (sink);
+  GstStructure *stats;
+  g_object_get (element, "stats", &stats, NULL);
+  g_assert_true (gst_structure_get_uint64 (stats, "copied", &copied));
+  g_assert_cmpuint (copied, ==, 0);
+  g_assert_cmpuint (frames->len, ==, 3);
+  Result cpu = enlarge_again (frames, caps);
+  g_assert_cmpuint (cpu.bytes->len, ==, 3 * 4 * 320 * 180 * 3 / 2);
+  g_assert_cmpmem (
+      cpu.bytes->data, cpu.bytes->len, gpu.bytes->data, gpu.bytes->len);
+
+  gst_structure_free (stats);
+  gst_caps_unref (caps);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (src);
+  gst_object_unref (sink);
+  gst_object_unref (first);
+  gst_object_unref (last);
+  gst_object_unref (element);
+  gst_object_unref (out);
+  gst_object_unref (pipeline);
+  clear (&cpu);
+  clear (&gpu);
+}
+
 static gboolean
 find_imports (void)
 {
@@ -324,5 +481,9 @@ main (int argc, char **argv)
   g_test_add_func ("/dmabuf/out", test_out);
   g_test_add_func ("/dmabuf/lost", test_lost);
   g_test_add_func ("/dmabuf/caps-out", test_caps_out);
+  if (dssr_backend_exports (DSSR_BACKEND_VULKAN, NULL))
+    g_test_add_func ("/dmabuf/export", test_export);
+  if (g_getenv ("DSSR_TEST_CAMERA"))
+    g_test_add_func ("/dmabuf/camera", test_camera);
   return test_run ();
 }
