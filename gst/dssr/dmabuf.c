@@ -22,6 +22,19 @@ gst_dssr_dmabuf_is (GstBuffer *buffer)
   return gst_buffer_n_memory (buffer) > 0;
 }
 
+gboolean
+gst_dssr_dmabuf_is_whole (GstBuffer *buffer)
+{
+  for (guint i = 0; i < gst_buffer_n_memory (buffer); i++) {
+    const GstMemory *memory = gst_buffer_peek_memory (buffer, i);
+    off_t size =
+        lseek (gst_dmabuf_memory_get_fd ((GstMemory *)memory), 0, SEEK_END);
+    if (size >= 0 && (gsize)size < memory->offset + memory->size)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 /* The fences of those who write it, or of all: as a file of their own where the
  * kernel makes one, so that who comes later is not waited for. */
 static void
@@ -118,7 +131,7 @@ find_import (GstMemory *memory, DssrDevice *device, GError **error)
   return import->memory;
 }
 
-/* Where a plane begins, which reaches as far as `size`. */
+/* Where a plane of `size` bytes begins. */
 static guint8 *
 find_plane (GstBuffer *buffer, gsize offset, gsize size, DssrDevice *device,
     GError **error)
@@ -137,6 +150,22 @@ find_plane (GstBuffer *buffer, gsize offset, gsize size, DssrDevice *device,
   if (!shared)
     return NULL;
   return (guint8 *)dssr_memory_get_data (shared) + memory->offset + skip;
+}
+
+/* Bytes of a plane, the last row without what follows its samples. */
+static gsize
+plane_size (const GstVideoInfo *info, guint plane)
+{
+  gsize rows = 1, row = 1;
+
+  for (guint c = 0; c < GST_VIDEO_INFO_N_COMPONENTS (info); c++) {
+    if ((guint)GST_VIDEO_INFO_COMP_PLANE (info, c) != plane)
+      continue;
+    rows = (gsize)GST_VIDEO_INFO_COMP_HEIGHT (info, c);
+    row = (gsize)GST_VIDEO_INFO_COMP_WIDTH (info, c)
+          * (gsize)GST_VIDEO_INFO_COMP_PSTRIDE (info, c);
+  }
+  return (gsize)GST_VIDEO_INFO_PLANE_STRIDE (info, plane) * (rows - 1) + row;
 }
 
 /* Strides and offsets, which a GstVideoMeta may have. */
@@ -160,20 +189,14 @@ gst_dssr_dmabuf_import (GstVideoFrame *video, const GstVideoInfo *info,
 {
   fill_layout (video, info, buffer);
   for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES (info); i++) {
-    guint rows = 1;
-    for (guint c = 0; c < GST_VIDEO_INFO_N_COMPONENTS (info); c++)
-      if ((guint)GST_VIDEO_INFO_COMP_PLANE (info, c) == i)
-        rows = (guint)GST_VIDEO_INFO_COMP_HEIGHT (info, c);
-    /* The last row may be shorter than its stride. */
-    gint stride = GST_VIDEO_INFO_PLANE_STRIDE (&video->info, i);
-    if (stride <= 0) {
+    if (GST_VIDEO_INFO_PLANE_STRIDE (&video->info, i) <= 0) {
       g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
           "rows go from the bottom to the top");
       return FALSE;
     }
-    gsize size = (gsize)stride * (gsize)(rows - 1) + 1;
-    video->data[i] = find_plane (buffer,
-        GST_VIDEO_INFO_PLANE_OFFSET (&video->info, i), size, device, error);
+    video->data[i] =
+        find_plane (buffer, GST_VIDEO_INFO_PLANE_OFFSET (&video->info, i),
+            plane_size (&video->info, i), device, error);
     if (!video->data[i])
       return FALSE;
   }

@@ -11,6 +11,10 @@ G_BEGIN_DECLS
 
 gboolean gst_dssr_dmabuf_is (GstBuffer *buffer);
 
+/* Whether they are as large as the buffer says: to read what is not there
+ * would end the program. */
+gboolean gst_dssr_dmabuf_is_whole (GstBuffer *buffer);
+
 /* Waits until other devices have done with a buffer of dma-bufs: to read it
  * (GST_MAP_READ), or to write it. */
 void gst_dssr_dmabuf_wait (GstBuffer *buffer, GstMapFlags flags);

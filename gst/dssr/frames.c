@@ -87,6 +87,8 @@ gst_dssr_frames_map (GstVideoFrame *video, const GstVideoInfo *info,
   if (!gst_dssr_dmabuf_is (buffer))
     return gst_video_frame_map (video, info, buffer, flags);
 
+  if (!gst_dssr_dmabuf_is_whole (buffer))
+    return FALSE;
   gst_dssr_dmabuf_wait (buffer, flags);
   if (device && gst_dssr_dmabuf_import (video, info, buffer, device, refusal))
     return TRUE;
