@@ -318,7 +318,7 @@ JsonNode *
 bench_vulkan (const BenchOptions *options, GError **error)
 {
   const DssrVulkanConfig config = {
-      .device = options->device, .allow_cpu = true};
+      .device = options->device, .allow_cpu = true, .sparse = true};
   Bench bench = {.runs = MIN (options->frames, MAX_RUNS)};
   g_autoptr (JsonBuilder) json = json_builder_new ();
   DssrVulkanMessage message;

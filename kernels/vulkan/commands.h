@@ -21,3 +21,30 @@ typedef struct {
 /* Records an operation, after a barrier if it must wait for some before it. */
 void dssr_vulkan_record (
     DssrVulkanCommands *commands, const DssrOperation *operation);
+
+/* In an operation, an array of constants, and a structure that is pushed. */
+#define CONSTANTS(array)                                                       \
+  .constants = (array), .n_constants = (int)(sizeof (array) / sizeof *(array))
+#define PUSH(structure) .push = &(structure), .push_size = sizeof (structure)
+
+static inline uint32_t
+dssr_pack_size (int width, int height)
+{
+  return (uint32_t)width | (uint32_t)height << 16;
+}
+
+static inline uint32_t
+dssr_tensor_size (const DssrVulkanTensor *tensor)
+{
+  return dssr_pack_size (tensor->width, tensor->height);
+}
+
+static inline DssrOperand
+dssr_tensor_operand (const DssrVulkanTensor *tensor)
+{
+  return (DssrOperand){
+      .buffer = DSSR_BUFFER_ARENA,
+      .begin = tensor->at,
+      .end = tensor->at + dssr_vulkan_tensor_words (tensor),
+  };
+}

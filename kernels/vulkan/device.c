@@ -273,6 +273,7 @@ open_device (DssrVulkan *vulkan, const DssrVulkanConfig *config,
   if (config->plain)
     vulkan->info.dot = DSSR_VULKAN_DOT_PLAIN;
   vulkan->dot = vulkan->info.dot != DSSR_VULKAN_DOT_PLAIN;
+  vulkan->sparse = config->sparse || vulkan->info.kind != DSSR_VULKAN_CPU;
   vkGetPhysicalDeviceMemoryProperties (vulkan->physical, &vulkan->heaps);
   vkGetPhysicalDeviceProperties (vulkan->physical, &properties);
   vulkan->limits = properties.limits;

@@ -13,6 +13,8 @@ typedef enum {
   DSSR_SHADER_INPUT,
   DSSR_SHADER_CONV,
   DSSR_SHADER_CONV_DOT,
+  DSSR_SHADER_CONV_SPARSE,
+  DSSR_SHADER_CONV_SPARSE_DOT,
   DSSR_SHADER_DEFORM,
   DSSR_SHADER_ADD,
   DSSR_SHADER_UP2,
@@ -22,7 +24,7 @@ typedef enum {
   DSSR_SHADER_BENCH,
   DSSR_SHADER_BENCH_DOT,
 } DssrShader;
-#define DSSR_N_SHADERS 11
+#define DSSR_N_SHADERS 13
 
 typedef struct {
   const uint32_t *words;
@@ -31,7 +33,7 @@ typedef struct {
 
 extern const DssrSpirv dssr_shaders[DSSR_N_SHADERS];
 
-enum { DSSR_MAX_CONSTANTS = 6, DSSR_PUSH_SIZE = 128, DSSR_GROUP_SIDE = 8 };
+enum { DSSR_MAX_CONSTANTS = 42, DSSR_PUSH_SIZE = 128, DSSR_GROUP_SIDE = 8 };
 
 /* A shader for values of its specialisation constants. */
 typedef struct {
@@ -58,6 +60,7 @@ struct DssrVulkan {
   uint32_t family;
   uint32_t clock_bits; /* of the queue's clock; 0: it has none */
   bool dot;
+  bool sparse; /* convolutions that are have pipelines of their own */
 
   VkDescriptorSetLayout set_layout;
   VkPipelineLayout layout;

@@ -4,32 +4,6 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/vulkan/commands.h"
 
-#define CONSTANTS(array)                                                       \
-  .constants = (array), .n_constants = (int)(sizeof (array) / sizeof *(array))
-#define PUSH(structure) .push = &(structure), .push_size = sizeof (structure)
-
-static uint32_t
-pack_size (int width, int height)
-{
-  return (uint32_t)width | (uint32_t)height << 16;
-}
-
-static uint32_t
-tensor_size (const DssrVulkanTensor *tensor)
-{
-  return pack_size (tensor->width, tensor->height);
-}
-
-static DssrOperand
-tensor_operand (const DssrVulkanTensor *tensor)
-{
-  return (DssrOperand){
-      .buffer = DSSR_BUFFER_ARENA,
-      .begin = tensor->at,
-      .end = tensor->at + dssr_vulkan_tensor_words (tensor),
-  };
-}
-
 /* Planes begin anywhere in memory that is shared; what is shown to a shader
  * does not. The plane begins *at words after it. */
 static DssrOperand
@@ -54,8 +28,8 @@ dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     uint32_t at, pitch;
     int32_t unshuffle;
   } push = {
-      .out_size = tensor_size (out),
-      .luma_size = pack_size (luma->width, luma->height),
+      .out_size = dssr_tensor_size (out),
+      .luma_size = dssr_pack_size (luma->width, luma->height),
       .pitch = luma->pitch,
       .unshuffle = unshuffle,
   };
@@ -68,80 +42,10 @@ dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
                                     .width = out->width,
                                     .height = out->height,
                                     .depth = out->quads,
-                                    .out = tensor_operand (out),
+                                    .out = dssr_tensor_operand (out),
                                     .in = {in},
                                     .n_in = 1,
                                 });
-}
-
-/* Output quads and pixels that an invocation makes: up to 32 sums. */
-static void
-choose_tile (const DssrConv *conv, int *quads, int *pixels)
-{
-  *quads = conv->out_quads % 4 == 0   ? 4
-           : conv->out_quads % 3 == 0 ? 3
-           : conv->out_quads % 2 == 0 ? 2
-                                      : 1;
-  *pixels = *quads > 2 ? 2 : 4;
-}
-
-void
-dssr_vulkan_conv (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
-    const DssrVulkanTensor *in, int n_in, const DssrConv *conv,
-    uint32_t weights)
-{
-  enum { MAX_INPUTS = 16, OWN = DSSR_MAX_OPERANDS - 1 };
-  struct {
-    uint32_t in_size, out_size;
-    uint32_t weights_at;
-    uint32_t in_quads, quantise, n_in;
-    uint32_t in_at[MAX_INPUTS - OWN], quads[MAX_INPUTS / 2];
-  } push = {
-      .in_size = tensor_size (&in[0]),
-      .out_size = tensor_size (out),
-      .weights_at = weights,
-      .in_quads = (uint32_t)conv->in_quads,
-      .quantise = (uint32_t)conv->shift,
-      .n_in = (uint32_t)n_in,
-  };
-  int quads, pixels;
-
-  choose_tile (conv, &quads, &pixels);
-  const int bound = n_in < DSSR_MAX_OPERANDS ? n_in : DSSR_MAX_OPERANDS;
-  const int32_t constants[] = {
-      conv->kernel, conv->stride, pixels, quads, conv->wide, bound};
-  DssrOperation operation = {
-      .shader = commands->memory->vulkan->dot ? DSSR_SHADER_CONV_DOT
-                                              : DSSR_SHADER_CONV,
-      CONSTANTS (constants),
-      PUSH (push),
-      .width = (out->width + pixels - 1) / pixels,
-      .height = out->height,
-      .depth = conv->out_quads / quads,
-      .out = tensor_operand (out),
-      .n_in = bound,
-  };
-
-  if (!conv->wide)
-    push.quantise |= (uint32_t)conv->zero << 8 | (uint32_t)conv->max << 16;
-  for (int i = 0; i < n_in; i++) {
-    const DssrOperand operand = tensor_operand (&in[i]);
-    push.quads[i / 2] |= (uint32_t)in[i].quads << 16 * (i & 1);
-    operation.n_read += operand.end - operand.begin;
-    if (i <= OWN) {
-      operation.in[i] = operand;
-      continue;
-    }
-    /* The last one is what holds all that are left. */
-    DssrOperand *rest = &operation.in[OWN];
-    if (operand.begin < rest->begin)
-      rest->begin = operand.begin;
-    if (operand.end > rest->end)
-      rest->end = operand.end;
-  }
-  for (int i = OWN; i < n_in; i++)
-    push.in_at[i - OWN] = in[i].at - (uint32_t)operation.in[OWN].begin;
-  dssr_vulkan_record (commands, &operation);
 }
 
 void
@@ -156,7 +60,7 @@ dssr_vulkan_deform (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     uint32_t groups, group_quads;
     int32_t limit, zero;
   } push = {
-      .size = tensor_size (out),
+      .size = dssr_tensor_size (out),
       .table_at = table,
       .groups = (uint32_t)deform->groups,
       .group_quads = (uint32_t)(feature->quads / deform->groups),
@@ -164,18 +68,18 @@ dssr_vulkan_deform (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .zero = deform->zero,
   };
 
-  dssr_vulkan_record (
-      commands, &(DssrOperation){
-                    .shader = DSSR_SHADER_DEFORM,
-                    CONSTANTS (constants),
-                    PUSH (push),
-                    .width = out->width,
-                    .height = out->height,
-                    .depth = deform->kernel * deform->kernel * deform->groups,
-                    .out = tensor_operand (out),
-                    .in = {tensor_operand (feature), tensor_operand (offset)},
-                    .n_in = 2,
-                });
+  dssr_vulkan_record (commands,
+      &(DssrOperation){
+          .shader = DSSR_SHADER_DEFORM,
+          CONSTANTS (constants),
+          PUSH (push),
+          .width = out->width,
+          .height = out->height,
+          .depth = deform->kernel * deform->kernel * deform->groups,
+          .out = dssr_tensor_operand (out),
+          .in = {dssr_tensor_operand (feature), dssr_tensor_operand (offset)},
+          .n_in = 2,
+      });
 }
 
 void
@@ -187,7 +91,7 @@ dssr_vulkan_add (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     int32_t zero_a, zero_b, zero, greatest;
     int32_t mult_a, mult_b;
   } push = {
-      .size = tensor_size (out),
+      .size = dssr_tensor_size (out),
       .zero_a = add->zero_a,
       .zero_b = add->zero_b,
       .zero = add->zero,
@@ -203,8 +107,8 @@ dssr_vulkan_add (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
                     .width = out->width,
                     .height = out->height,
                     .depth = out->quads,
-                    .out = tensor_operand (out),
-                    .in = {tensor_operand (a), tensor_operand (b)},
+                    .out = dssr_tensor_operand (out),
+                    .in = {dssr_tensor_operand (a), dssr_tensor_operand (b)},
                     .n_in = 2,
                 });
 }
@@ -216,8 +120,8 @@ dssr_vulkan_up2 (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
   const struct {
     uint32_t in_size, out_size;
   } push = {
-      .in_size = tensor_size (in),
-      .out_size = tensor_size (out),
+      .in_size = dssr_tensor_size (in),
+      .out_size = dssr_tensor_size (out),
   };
 
   dssr_vulkan_record (commands, &(DssrOperation){
@@ -226,8 +130,8 @@ dssr_vulkan_up2 (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
                                     .width = out->width,
                                     .height = out->height,
                                     .depth = out->quads,
-                                    .out = tensor_operand (out),
-                                    .in = {tensor_operand (in)},
+                                    .out = dssr_tensor_operand (out),
+                                    .in = {dssr_tensor_operand (in)},
                                     .n_in = 1,
                                 });
 }
@@ -245,7 +149,7 @@ dssr_vulkan_attention (DssrVulkanCommands *commands,
     int32_t zero_a, zero_b, zero_v;
     int32_t shift, mult;
   } push = {
-      .size = tensor_size (out),
+      .size = dssr_tensor_size (out),
       .table_at = table,
       .embedding_quads = (uint32_t)a->quads,
       .quads = (uint32_t)v->quads,
@@ -256,17 +160,18 @@ dssr_vulkan_attention (DssrVulkanCommands *commands,
       .mult = attention->mult,
   };
 
-  dssr_vulkan_record (commands,
-      &(DssrOperation){
-          .shader = DSSR_SHADER_ATTENTION,
-          PUSH (push),
-          .width = out->width,
-          .height = out->height,
-          .depth = 1,
-          .out = tensor_operand (out),
-          .in = {tensor_operand (a), tensor_operand (b), tensor_operand (v)},
-          .n_in = 3,
-      });
+  dssr_vulkan_record (
+      commands, &(DssrOperation){
+                    .shader = DSSR_SHADER_ATTENTION,
+                    PUSH (push),
+                    .width = out->width,
+                    .height = out->height,
+                    .depth = 1,
+                    .out = dssr_tensor_operand (out),
+                    .in = {dssr_tensor_operand (a), dssr_tensor_operand (b),
+                        dssr_tensor_operand (v)},
+                    .n_in = 3,
+                });
 }
 
 /* shuffle 0: no residual. */
@@ -284,11 +189,11 @@ enlarge (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
     uint32_t residual_size;
     int32_t phase_y;
   } push = {
-      .out_size = pack_size (out->width, out->height),
-      .in_size = pack_size (in->width, in->height),
+      .out_size = dssr_pack_size (out->width, out->height),
+      .in_size = dssr_pack_size (in->width, in->height),
       .out_pitch = out->pitch,
       .in_pitch = in->pitch,
-      .residual_size = residual ? tensor_size (residual) : 0,
+      .residual_size = residual ? dssr_tensor_size (residual) : 0,
       .phase_y = bicubic->phase_y,
   };
   DssrOperation operation = {
@@ -304,7 +209,7 @@ enlarge (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
   };
 
   if (residual)
-    operation.in[operation.n_in++] = tensor_operand (residual);
+    operation.in[operation.n_in++] = dssr_tensor_operand (residual);
   dssr_vulkan_record (commands, &operation);
 }
 

@@ -12,6 +12,12 @@ static const uint32_t conv[] =
 static const uint32_t conv_dot[] =
 #include "conv-dot.h"
     ;
+static const uint32_t conv_sparse[] =
+#include "conv-sparse.h"
+    ;
+static const uint32_t conv_sparse_dot[] =
+#include "conv-sparse-dot.h"
+    ;
 static const uint32_t deform[] =
 #include "deform.h"
     ;
@@ -41,6 +47,8 @@ const DssrSpirv dssr_shaders[DSSR_N_SHADERS] = {
     [DSSR_SHADER_INPUT] = {input, sizeof input},
     [DSSR_SHADER_CONV] = {conv, sizeof conv},
     [DSSR_SHADER_CONV_DOT] = {conv_dot, sizeof conv_dot},
+    [DSSR_SHADER_CONV_SPARSE] = {conv_sparse, sizeof conv_sparse},
+    [DSSR_SHADER_CONV_SPARSE_DOT] = {conv_sparse_dot, sizeof conv_sparse_dot},
     [DSSR_SHADER_DEFORM] = {deform, sizeof deform},
     [DSSR_SHADER_ADD] = {add, sizeof add},
     [DSSR_SHADER_UP2] = {up2, sizeof up2},

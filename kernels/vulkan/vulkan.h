@@ -62,6 +62,8 @@ typedef struct {
                          virtual, other one */
   bool allow_cpu;     /* the CPU in the guise of a GPU will do */
   bool plain;         /* does without OpSDot, for comparison */
+  bool sparse;        /* a pipeline for each sparse convolution even where the
+                         device is a CPU, whose compiler takes a second for it */
   const char *cache;  /* folder for compiled pipelines, or NULL: none */
 
   /* A failure to be tested, or NULL: "lost@N", "oom@N" or "timeout@N" makes the

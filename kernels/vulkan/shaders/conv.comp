@@ -13,11 +13,18 @@ layout (constant_id = 2) const int PIXELS = 4;
 layout (constant_id = 3) const int QUADS = 2;
 layout (constant_id = 4) const bool WIDE = false;
 layout (constant_id = 5) const int INPUTS = 1; // 4: or more
+#ifdef SPARSE
+layout (constant_id = 6) const int QUADS_A = 1; // of each input
+layout (constant_id = 7) const int QUADS_B = 0;
+layout (constant_id = 8) const int QUADS_C = 0;
+layout (constant_id = 9) const int QUADS_D = 0;
+#include "conv-mask.glsl"
+#endif
 
 layout (push_constant) uniform Push
 {
   uint in_size, out_size; // width, height
-  uint weights_at;
+  uint params_at, weights_at;
   uint in_quads; // of all inputs
   uint quantise; // shift, zero << 8, max << 16
   uint n_in;
@@ -62,7 +69,7 @@ main ()
   ivec4 acc[MAX_QUADS][MAX_PIXELS];
   [[unroll]] for (int q = 0; q < QUADS; q++)
     [[unroll]] for (int i = 0; i < PIXELS; i++)
-      acc[q][i] = ivec4 (weights[p.weights_at + 3 * (quad0 + q)]);
+      acc[q][i] = ivec4 (weights[p.params_at + 3 * (quad0 + q)]);
 
   int columns[MAX_COLUMNS];
   [[unroll]] for (int c = 0; c < COLUMNS; c++)
@@ -73,28 +80,42 @@ main ()
 
   const uint plane = uint (in_size.x * in_size.y);
   const uint out_quads_step = p.in_quads * TAPS;
-  uint w = p.weights_at + 3 * QUADS * gl_NumWorkGroups.z + quad0 * out_quads_step;
-  uint n = quads (0), at = 0;
+  uint w = p.weights_at + quad0 * out_quads_step, at = 0;
+#ifdef SPARSE
+  const uint mask[32] = MASK;
+  int bit = 0;
+#define COUNT(input, known) const int n = known
+#else
+#define COUNT(input, known) const uint n = quads (input)
+#endif
+  {
+    COUNT (0, QUADS_A);
 #define SOURCE in_a
 #include "conv-input.glsl"
 #undef SOURCE
+  }
   if (INPUTS > 1) {
-    n = quads (1);
+    COUNT (1, QUADS_B);
     at = 0;
 #define SOURCE in_b
 #include "conv-input.glsl"
 #undef SOURCE
   }
   if (INPUTS > 2) {
-    n = quads (2);
+    COUNT (2, QUADS_C);
     at = 0;
 #define SOURCE in_c
 #include "conv-input.glsl"
 #undef SOURCE
   }
   if (INPUTS > 3) {
-    for (uint i = 3; i < p.n_in; i++) {
-      n = quads (i);
+#ifdef SPARSE
+    const uint i = 3;
+#else
+    for (uint i = 3; i < p.n_in; i++)
+#endif
+    {
+      COUNT (i, QUADS_D);
       at = p.in_at[i - 3];
 #define SOURCE in_d
 #include "conv-input.glsl"
@@ -104,7 +125,7 @@ main ()
 
   const uint out_plane = uint (out_size.x * out_size.y);
   [[unroll]] for (int q = 0; q < QUADS; q++) {
-    const uint params = p.weights_at + 3 * (quad0 + q);
+    const uint params = p.params_at + 3 * (quad0 + q);
     [[unroll]] for (int i = 0; i < PIXELS; i++) {
       if (x0 + i >= out_size.x)
         break;
