@@ -42,15 +42,15 @@ has_weights (const DssrConv *conv, int channel, int tap, int in_quad)
   return conv->mask[i >> 3] >> (i & 7) & 1;
 }
 
-/* Whether a pipeline of its own is worth it: enough is absent, and the code, in
- * which no loop is left, fits an instruction cache. */
+/* Whether a pipeline of its own is worth it: an invocation makes all outputs,
+ * enough is absent, and the code, in which no loop is left, is not too long. */
 static bool
 is_sparse (const DssrConv *conv, int n_in, int quads)
 {
   const int taps = conv->kernel * conv->kernel;
   int all = 4 * conv->out_quads * conv->in_quads * taps, present = 0;
 
-  if (!conv->mask || n_in > DSSR_MAX_OPERANDS
+  if (!conv->mask || quads < conv->out_quads || n_in > DSSR_MAX_OPERANDS
       || 4 * quads * conv->in_quads * taps > 32 * N_MASK)
     return false;
   for (int i = 0; i < all; i++)
@@ -58,9 +58,9 @@ is_sparse (const DssrConv *conv, int n_in, int quads)
   return 4 * present <= 3 * all;
 }
 
-/* Bits of the weights of an invocation: [in quad][tap][out channel]. */
+/* Bits of the weights: [in quad][tap][out channel]. */
 static void
-fill_mask (const DssrConv *conv, int first, int quads, int32_t *mask)
+fill_mask (const DssrConv *conv, int32_t *mask)
 {
   const int taps = conv->kernel * conv->kernel;
   int bit = 0;
@@ -68,8 +68,8 @@ fill_mask (const DssrConv *conv, int first, int quads, int32_t *mask)
   memset (mask, 0, N_MASK * sizeof *mask);
   for (int i = 0; i < conv->in_quads; i++)
     for (int tap = 0; tap < taps; tap++)
-      for (int channel = 0; channel < 4 * quads; channel++, bit++)
-        if (has_weights (conv, 4 * first + channel, tap, i))
+      for (int channel = 0; channel < 4 * conv->out_quads; channel++, bit++)
+        if (has_weights (conv, channel, tap, i))
           mask[bit / 32] =
               (int32_t)((uint32_t)mask[bit / 32] | (uint32_t)1 << bit % 32);
 }
@@ -97,35 +97,22 @@ add_inputs (
     push->in_at[i - OWN] = in[i].at - (uint32_t)operation->in[OWN].begin;
 }
 
-/* One invocation's output quads after the other, each by its own pipeline. */
 static void
-record_sparse (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
-    const DssrVulkanTensor *in, const DssrConv *conv, DssrOperation *operation,
-    Push *push, int quads)
+record_sparse (DssrVulkanCommands *commands, const DssrVulkanTensor *in,
+    const DssrConv *conv, DssrOperation *operation)
 {
-  const int taps = conv->kernel * conv->kernel;
   int32_t constants[N_SPARSE];
-  DssrVulkanTensor part = *out;
-  const uint32_t params_at = push->params_at, weights_at = push->weights_at;
 
   memcpy (constants, operation->constants, N_DENSE * sizeof *constants);
   for (int i = 0; i < DSSR_MAX_OPERANDS; i++)
     constants[N_DENSE + i] = i < operation->n_in ? in[i].quads : 0;
+  fill_mask (conv, constants + N_DENSE + DSSR_MAX_OPERANDS);
   operation->shader = commands->memory->vulkan->dot
                           ? DSSR_SHADER_CONV_SPARSE_DOT
                           : DSSR_SHADER_CONV_SPARSE;
   operation->constants = constants;
   operation->n_constants = N_SPARSE;
-  operation->depth = 1;
-  part.quads = quads;
-  for (int first = 0; first < conv->out_quads; first += quads) {
-    fill_mask (conv, first, quads, constants + N_DENSE + DSSR_MAX_OPERANDS);
-    push->params_at = params_at + 3 * (uint32_t)first;
-    push->weights_at = weights_at + (uint32_t)(first * conv->in_quads * taps);
-    operation->out = dssr_tensor_operand (&part);
-    dssr_vulkan_record (commands, operation);
-    part.at += (uint32_t)dssr_vulkan_tensor_words (&part);
-  }
+  dssr_vulkan_record (commands, operation);
 }
 
 void
@@ -164,7 +151,7 @@ dssr_vulkan_conv (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     push.quantise |= (uint32_t)conv->zero << 8 | (uint32_t)conv->max << 16;
   add_inputs (&operation, &push, in, n_in);
   if (commands->memory->vulkan->sparse && is_sparse (conv, n_in, quads))
-    record_sparse (commands, out, in, conv, &operation, &push, quads);
+    record_sparse (commands, in, conv, &operation);
   else
     dssr_vulkan_record (commands, &operation);
 }

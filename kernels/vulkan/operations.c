@@ -240,8 +240,8 @@ dssr_vulkan_contrast (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
     int32_t black, range;
     int32_t lift, gain, limit;
   } push = {
-      .out_size = pack_size (out->width, out->height),
-      .in_size = pack_size (in->width, in->height),
+      .out_size = dssr_pack_size (out->width, out->height),
+      .in_size = dssr_pack_size (in->width, in->height),
       .out_pitch = out->pitch,
       .in_pitch = in->pitch,
       .black = contrast->black,

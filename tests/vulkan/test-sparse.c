@@ -16,9 +16,10 @@ typedef struct {
 } Case;
 
 static const Case cases[] = {
-    {3, 1, {2}, 2, FALSE, FALSE}, {3, 2, {1, 2}, 3, FALSE, TRUE},
+    {3, 1, {2}, 2, FALSE, FALSE},
+    {3, 2, {1, 2}, 3, FALSE, TRUE},
     {1, 1, {2, 1, 3, 1}, 4, FALSE, FALSE},
-    {1, 1, {3}, 6, TRUE, FALSE}, /* two invocations' quads */
+    {1, 1, {3}, 3, TRUE, FALSE},
 };
 
 typedef struct {
