@@ -30,9 +30,9 @@ fetch_kernel()
   rm "$folder"/new/*.deb
   # The package leaves the list of what needs what to its installation.
   mkdir -p "$folder/new/base/lib/modules"
-  mv "$folder/new/lib/modules"/* "$folder/new/base/lib/modules/6.12"
-  busybox depmod -b "$folder/new/base" 6.12
-  mv "$folder/new/base/lib/modules/6.12" "$folder/modules"
+  mv "$folder/new/lib/modules"/* "$folder/new/base/lib/modules/6.12.0"
+  busybox depmod -b "$folder/new/base" 6.12.0
+  mv "$folder/new/base/lib/modules/6.12.0" "$folder/modules"
   mv "$folder/new/boot"/vmlinuz-* "$folder/vmlinuz"
   rm -rf "$folder/new"
 }
