@@ -1,39 +1,44 @@
 """Teaches deformable alignment where things went.
 
-Left to the reconstruction loss alone, a small EDVR settles on constant offsets: a fixed filter, blind to motion.
-The photometric loss of optical flow shows the way: the neighbour's luma, sampled at the offsets, should be the
-centre's luma. It fades out, so that in the end the offsets serve the picture.
+Left to the reconstruction loss alone, a small EDVR settles on nearly constant offsets: a filter that gains from motions
+below three quarters of a small pixel, and nothing from larger ones. Of samples that a synthetic camera made, the motion is
+known (compress.pack): the mean of a sampling's offsets is led there, around which its groups and taps are free to spread.
 """
 
+import torch
 import torch.nn.functional as F
 
-from .net import sample
+BETA = 0.1  # pixels up to which an error counts by its square
 
 
-def pyramid(luma, levels):
-    """Luma (B, 1, H, W) at level 0 and halved again and again."""
-    result = [luma]
-    for _ in range(levels):
-        result.append(F.avg_pool2d(result[-1], 2, ceil_mode=True))
-    return result
+def mean_offset(op, offsets):
+    """Rows and columns that a sampling moves by in the mean of its groups and taps, (batch, 2, height, width)."""
+    taps = op.groups * op.kernel**2
+    return torch.stack([offsets[:, :taps].mean(1), offsets[:, taps : 2 * taps].mean(1)], 1)
 
 
-def photometric_loss(net, window):
-    """Mean difference between the centre and its neighbours as the last forward pass of `net` aligned them."""
-    graph = net.graph
-    deforms = [op for op in graph.align if op.op == "deform"]
-    levels = max(net.levels[op.out] for op in deforms)
-    frames = [pyramid(window[:, i : i + 1], levels) for i in range(window.shape[1])]
-    centre = frames.pop(len(frames) // 2)
-    total = 0.0
-    for frame, aligned in zip(frames, net.aligned):
-        for op in deforms:
-            level, taps = net.levels[op.out], op.groups * op.kernel**2
-            offsets, limit = aligned[op.inputs[1]], op.limit / 16
-            dy, dx = (offsets[:, i * taps : (i + 1) * taps].clamp(-limit, limit) for i in (0, 1))
-            there, here = (f[level].repeat(1, op.groups, 1, 1) for f in (frame, centre))
-            still = dy.new_zeros(1).expand_as(dy)
-            total = total + (
-                sample(there, dy, dx, op.groups, op.kernel) - sample(here, still, still, op.groups, op.kernel)
-            ).abs().mean()
-    return total / (len(frames) * len(deforms))
+def motion_loss(net, motion):
+    """Mean error, in pixels of each level, of where the last forward pass of `net` looked for its neighbours.
+
+    motion: (batch, neighbours, 2, squares, squares), rows and columns in pixels of the large picture that covers the
+    same view; not a number where it is not known.
+    """
+    known = ~motion.isnan()
+    motion = motion.nan_to_num()
+    total = count = 0
+    for i, aligned in enumerate(net.aligned):
+        reached = {}
+        for op in net.graph.align:
+            if op.op != "deform":
+                continue
+            level, there = net.levels[op.out], mean_offset(op, aligned[op.inputs[1]])
+            size = dict(size=there.shape[-2:])
+            true = F.interpolate(motion[:, i], **size, mode="bilinear", align_corners=False) / (net.graph.scale * 2**level)
+            if op.inputs[0].startswith("nbr."):
+                reached[level] = there.detach()
+            else:  # a cascade samples what was moved already
+                true = true - reached[level]
+            weight = F.interpolate(known[:, i].to(true), **size)
+            total = total + (weight * F.smooth_l1_loss(there, true, beta=BETA, reduction="none")).mean()
+            count += 1
+    return total / count

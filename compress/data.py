@@ -1,11 +1,17 @@
 """Batches of (low-resolution window, high-resolution centre) out of a packed data set (pack.py)."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+
+from .pack import SQUARE
+
+# What mirroring a picture does to its motion: rows, columns.
+DOWN, RIGHT = (np.array(signs, np.float16).reshape(2, 1, 1) for signs in ((-1, 1), (1, -1)))
 
 
 def shrinking(size, scale):
@@ -17,11 +23,20 @@ def shrinking(size, scale):
 class Batches:
     """Random batches. Luma in [0, 1]; the low resolution is made on the way, by antialiased bicubic, in 8 bits.
 
+    `motion` is that of the last batch, in pixels of the high resolution; not a number where it is not known.
     A part `degraded` of the low resolution is noisy or lightly compressed, as real streams are.
     """
 
     def __init__(self, file, scale, batch, side, seed=None, device="cpu", degraded=0.0):
         self.samples = np.load(file, mmap_mode="r")
+        motions = Path(file).with_suffix(".motion.npy")
+        if motions.exists():
+            self.motions = np.load(motions)
+        else:
+            count, window, *size = self.samples.shape
+            shape = (count, window - 1, 2, *(side // SQUARE for side in size))
+            self.motions = np.broadcast_to(np.array(np.nan, np.float16), shape)
+        self.motion = None
         self.scale, self.batch, self.side, self.device, self.degraded = scale, batch, side, device, degraded
         self.rng = np.random.default_rng(seed)
         self.shrink = shrinking(self.samples.shape[-1], scale).to(device)
@@ -29,7 +44,8 @@ class Batches:
     def next(self):
         """(batch, window, side / scale, side / scale) and (batch, side, side)."""
         picks = self.rng.integers(len(self.samples), size=self.batch)
-        clips = torch.from_numpy(np.stack([self._augment(self.samples[i]) for i in picks]))
+        samples, motions = zip(*(self._augment(self.samples[i], self.motions[i]) for i in picks))
+        clips = torch.from_numpy(np.stack(samples))
         clips = clips.to(self.device).float()
         low = (self.shrink @ clips @ self.shrink.T).round().clamp(0, 255)
         for window in low[: self.rng.binomial(self.batch, self.degraded)]:
@@ -37,18 +53,20 @@ class Batches:
         margin = (clips.shape[-1] - self.side) // 2 // self.scale * self.scale
         small = slice(margin // self.scale, (margin + self.side) // self.scale)
         large = slice(margin, margin + self.side)
+        squares = slice(margin // SQUARE, (margin + self.side) // SQUARE)
+        self.motion = torch.from_numpy(np.stack(motions))[..., squares, squares].to(self.device).float()
         return low[:, :, small, small].contiguous() / 255, clips[:, clips.shape[1] // 2, large, large] / 255
 
-    def _augment(self, clip):
+    def _augment(self, clip, motion):
         if self.rng.random() < 0.5:
-            clip = clip[::-1]
+            clip, motion = clip[::-1], motion[::-1]
         if self.rng.random() < 0.5:
-            clip = clip[:, ::-1]
+            clip, motion = clip[:, ::-1], motion[:, :, ::-1] * DOWN
         if self.rng.random() < 0.5:
-            clip = clip[:, :, ::-1]
+            clip, motion = clip[:, :, ::-1], motion[..., ::-1] * RIGHT
         if self.rng.random() < 0.5:
-            clip = clip.transpose(0, 2, 1)
-        return np.ascontiguousarray(clip)
+            clip, motion = clip.transpose(0, 2, 1), motion[:, ::-1].transpose(0, 1, 3, 2)
+        return np.ascontiguousarray(clip), np.ascontiguousarray(motion)
 
     def _degrade(self, window):
         if self.rng.random() < 0.5:

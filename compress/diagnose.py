@@ -2,10 +2,10 @@
 
     python3 -m compress.diagnose --data ../shared/data/bench/vid4 build/x4.pt
 
-PSNR (protocol of evaluate.py, floating point) with the neighbours, and with the centre frame in their
-place. Photometric error (alignment.py) as a part of what it is with no offsets: a network that is guided
-goes below 1; later its groups may sample apart on purpose. Following: of a picture that moves sideways by so
-many small pixels a frame, how much of the motion the offsets at full resolution take up (1: all).
+PSNR (protocol of evaluate.py, floating point) with the neighbours, and with the centre frame in their place; and what
+neighbours are worth when they are the centre frame moved as a whole, by so many small pixels down and right: what the
+network would gain if it followed every motion so far, as all of them show as much that is new. Following: of a picture
+that moves sideways by so many small pixels a frame, how much of the motion the offsets at full resolution take up (1: all).
 """
 
 import argparse
@@ -15,35 +15,46 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .alignment import photometric_loss
 from .evaluate import BORDER, ENDS, psnr, read_clip
 from .train import load
 
 MOTIONS = (0.25, 0.5, 1, 2, 3)
+RIGID = ((0.25, 0.25), (0.75, 0.25), (1.25, 0.75), (2.25, 1.75), (3.75, 2.25))  # down, right; a small pixel's part and all
 
 
-def still(net, window):
-    """The photometric error of `window` with no offsets."""
-    learned = net.aligned
-    offsets = [op.inputs[1] for op in net.graph.align if op.op == "deform"]
-    net.aligned = [{name: torch.zeros_like(align[name]) for name in offsets} for align in learned]
-    error = photometric_loss(net, window).item()
-    net.aligned = learned
-    return error
+def picture(net, small):
+    window = torch.from_numpy(np.stack(small)).float()[None] / 255
+    return (net(window)[0] * 255).round().clamp(0, 255).numpy()
 
 
 @torch.no_grad()
 def diagnose(net, large, small, frames):
-    """Means over `frames`: PSNR with neighbours, PSNR without, photometric error, the same with no offsets."""
+    """Means over `frames`: PSNR with neighbours, and PSNR without."""
     inner = slice(BORDER, -BORDER)
     rows = []
     for t in frames:
-        window = torch.from_numpy(small[t - 1 : t + 2]).float()[None] / 255
-        alone = window[:, 1:2].expand(-1, 3, -1, -1)
-        results = [(net(w)[0] * 255).round().clamp(0, 255).numpy()[inner, inner] for w in (alone, window)]
-        without, with_neighbours = (psnr(r, large[t][inner, inner]) for r in results)
-        rows.append((with_neighbours, without, photometric_loss(net, window).item(), still(net, window)))
+        windows = (small[t - 1 : t + 2], [small[t]] * 3)
+        rows.append([psnr(picture(net, w)[inner, inner], large[t][inner, inner]) for w in windows])
     return np.mean(rows, 0)
+
+
+@torch.no_grad()
+def rigid(net, large, motion):
+    """PSNR that neighbours are worth which are the picture `large` moved by (down, right) large pixels a frame."""
+    scale, inner = net.graph.scale, slice(BORDER, -BORDER)
+    reach = max(map(abs, motion))
+    height, width = ((side - 2 * reach) // scale * scale for side in large.shape)
+
+    def view(times):
+        top, left = (reach + times * d for d in motion)
+        return large[top : top + height, left : left + width]
+
+    def shrunk(view):
+        return np.asarray(Image.fromarray(view).resize((width // scale, height // scale), Image.BICUBIC))
+
+    small = [shrunk(view(times)) for times in (-1, 0, 1)]
+    moved, still = (psnr(picture(net, w)[inner, inner], view(0)[inner, inner]) for w in (small, [small[1]] * 3))
+    return moved - still
 
 
 @torch.no_grad()
@@ -76,20 +87,24 @@ def main():
     args = parser.parse_args()
     clips = sorted(args.data.glob("*.mkv"))
     networks = [(file.stem, load(file)[0]) for file in args.checkpoints]
-    print("| | clip | PSNR | alone | gain | photometric error, of still |\n|" + " --- |" * 6)
+    print("| | clip | PSNR | alone | gain |\n|" + " --- |" * 5)
     for title, net in networks:
         rows = []
         for clip in clips:
             large, small = read_clip(clip, net.graph.scale)
             rows.append(diagnose(net, large, small, range(ENDS, len(small) - ENDS, args.every)))
-        for name, (temporal, alone, error, zero) in zip([c.stem for c in clips] + ["mean"], [*rows, np.mean(rows, 0)]):
-            print(f"| {title} | {name} | {temporal:.2f} | {alone:.2f} | {temporal - alone:+.2f} | {error / zero:.2f} |")
+        for name, (temporal, alone) in zip([c.stem for c in clips] + ["mean"], [*rows, np.mean(rows, 0)]):
+            print(f"| {title} | {name} | {temporal:.2f} | {alone:.2f} | {temporal - alone:+.2f} |")
 
-    print("\n| following, at small pixels a frame | " + " | ".join(map(str, MOTIONS)) + " |\n|" + " --- |" * (len(MOTIONS) + 1))
-    for title, net in networks:
-        pictures = [read_clip(clip, net.graph.scale)[0][ENDS] for clip in clips]
-        parts = [np.mean([following(net, p, m) for p in pictures]) for m in MOTIONS]
-        print(f"| {title} | " + " | ".join(f"{part:.2f}" for part in parts) + " |")
+    def table(heading, columns, measure):
+        print(f"\n| {heading} | " + " | ".join(map(str, columns)) + " |\n|" + " --- |" * (len(columns) + 1))
+        for title, net in networks:
+            pictures = [read_clip(clip, net.graph.scale)[0][ENDS] for clip in clips]
+            values = [np.mean([measure(net, p, c) for p in pictures]) for c in columns]
+            print(f"| {title} | " + " | ".join(f"{v:.2f}" for v in values) + " |")
+
+    table("gain, of rigid motion", RIGID, lambda net, p, m: rigid(net, p, [round(net.graph.scale * d) for d in m]))
+    table("following, at small pixels a frame", MOTIONS, following)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def edvr(
     frame_blocks=1,
     fuse_blocks=2,
     unshuffle=1,
+    cascade=False,
 ):
     """Builds the graph.
 
@@ -27,6 +28,9 @@ def edvr(
     offset_kernel: kernel of the convolution that makes offsets out of offset features
     embed_channels: length of the vectors that temporal attention correlates
     frame_blocks, fuse_blocks: residual blocks before and after alignment
+    cascade: at full resolution, features are sampled where the coarser level says, and what is aligned so far is compared
+        with the reference and sampled once more (EDVR's cascading refinement); convolutions of three pixels see a
+        motion of two pixels only once it is nearly undone
     """
     c1, c2, c3 = channels
     o1, o2, o3 = offset_channels
@@ -51,6 +55,15 @@ def edvr(
     conv(g.frame, "down3", ["down2"], c3, stride=2)
     features = {1: f1, 2: "down2", 3: "down3"}
 
+    def sample(n, f, offset_features, ch, taps):
+        """Features `f` by deformable convolution, at offsets made of `offset_features`."""
+        groups = ch // 4
+        conv(g.align, f"offset{n}", [offset_features], 3 * groups * taps**2, offset_kernel, "none", wide=True)
+        g.align.append(
+            Op("deform", f"sampled{n}", [f, f"offset{n}"], ch * taps**2, kernel=taps, groups=groups, limit=LIMIT)
+        )
+        return conv(g.align, f"dcn{n}", [f"sampled{n}"], ch, 1)
+
     def level(n, ch, off_ch, taps, coarser):
         """One level of PCD: offsets from both frames and the coarser level, sample, merge."""
         f = features[n]
@@ -59,14 +72,11 @@ def edvr(
             up = f"offup{n}"
             g.align.append(Op("up2", up, [f"off{n + 1}"], offset_channels[n]))
             inputs.append(up)
-        conv(g.align, f"off{n}", inputs, off_ch)
-        groups = ch // 4
-        conv(g.align, f"offset{n}", [f"off{n}"], 3 * groups * taps**2, offset_kernel, "none", wide=True)
-        sampled = f"sampled{n}"
-        g.align.append(
-            Op("deform", sampled, [f"nbr.{f}", f"offset{n}"], ch * taps**2, kernel=taps, groups=groups, limit=LIMIT)
-        )
-        aligned = conv(g.align, f"dcn{n}", [sampled], ch, 1)
+        if cascade and n == 1:
+            aligned = sample(n, f"nbr.{f}", up, ch, taps)
+        else:
+            conv(g.align, f"off{n}", inputs, off_ch)
+            aligned = sample(n, f"nbr.{f}", f"off{n}", ch, taps)
         if coarser:
             up = f"alignedup{n}"
             g.align.append(Op("up2", up, [coarser], channels[n]))
@@ -76,6 +86,9 @@ def edvr(
     aligned = level(3, c3, o3, 3, None)
     aligned = level(2, c2, o2, 1, aligned)
     aligned = level(1, c1, o1, 1, aligned)
+    if cascade:
+        conv(g.align, "off0", [aligned, f"ref.{f1}"], o1)
+        aligned = sample(0, aligned, "off0", c1, 1)
     conv(g.align, "emb", [aligned], embed_channels, 1, "none")
 
     ref = f"ref.{f1}"

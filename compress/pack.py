@@ -2,7 +2,7 @@
 
     python3 -m compress.pack --data ../shared/data/train --out build/train.npy
 
-Each sample is `window` frames of SIDE x SIDE luma (BT.601 studio range, 8 bits), uint8.
+Beside it, in train.motion.npy, goes how the samples move. Each sample is `window` frames of SIDE x SIDE luma (BT.601 studio range, 8 bits), uint8.
 Stills are moved by a synthetic camera and, in two of five samples, one or two more planes
 that move differently; they give sharp pictures and any motion. Real clips give real motion;
 they are reduced in size first, which removes most of their compression. Stills are reduced too, until edges are as
@@ -23,6 +23,8 @@ from tqdm import tqdm
 
 SIDE = 160  # 128 and a margin, so that the low-resolution picture near a crop's edge is right
 WINDOW = 3
+SQUARE = 8  # side of a square whose motion is told
+UNKNOWN = np.full((WINDOW - 1, 2, SIDE // SQUARE, SIDE // SQUARE), np.nan, np.float16)
 
 
 def luma(image):
@@ -47,7 +49,7 @@ def path(rng, count):
 
 
 def moving_plane(rng, image):
-    """WINDOW views of `image` by a moving, slightly zooming camera; None if it is too small."""
+    """WINDOW views of `image` by a moving, slightly zooming camera, and their motion; None if it is too small."""
     width, height = image.size
     shrink = rng.uniform(1.4, max(1.4, min(3.0, min(width, height) / 230)))
     zoom = rng.gauss(0, 0.003)
@@ -56,13 +58,29 @@ def moving_plane(rng, image):
     if width < reach + 2 or height < reach + 2:
         return None
     cx, cy = rng.uniform(reach / 2, width - reach / 2), rng.uniform(reach / 2, height - reach / 2)
-    views = []
+    views, boxes = [], []
     for i, (x, y) in enumerate(points):
         half = SIDE * shrink * (1 + zoom * i) / 2
         px, py = cx + (x - points[-1][0] / 2) * shrink, cy + (y - points[-1][1] / 2) * shrink
-        box = (max(px - half, 0), max(py - half, 0), min(px + half, width), min(py + half, height))
-        views.append(np.asarray(image.resize((SIDE, SIDE), Image.BICUBIC, box)))
-    return np.stack(views)
+        boxes.append((max(px - half, 0), max(py - half, 0), min(px + half, width), min(py + half, height)))
+        views.append(np.asarray(image.resize((SIDE, SIDE), Image.BICUBIC, boxes[-1])))
+    return np.stack(views), motion(boxes)
+
+
+def motion(boxes):
+    """Where the other frames have what the centre frame has in each square, for views of `boxes` of one picture:
+    (frames - 1, 2, squares, squares), rows and columns further, in pixels."""
+    at = np.arange(SQUARE / 2, SIDE, SQUARE)
+    centre = WINDOW // 2
+
+    def moved(start, end):
+        size = (end - start)[:, None]
+        source = start[centre] + at * size[centre] / SIDE
+        return np.delete((source - start[:, None]) * SIDE / size - at, centre, 0)
+
+    left, top, right, bottom = np.array(boxes).T
+    dy, dx = np.broadcast_arrays(moved(top, bottom)[:, :, None], moved(left, right)[:, None, :])
+    return np.stack([dy, dx], 1)
 
 
 def moving_mask(rng):
@@ -101,18 +119,21 @@ def from_still(job):
     for _ in range(20 * count):
         if len(samples) == count:
             break
-        sample = moving_plane(rng, images[0])
-        if sample is None:
+        plane = moving_plane(rng, images[0])
+        if plane is None:
             break
+        sample, moves = plane
         if rng.random() < 0.4:
             for _ in range(rng.randint(1, 2)):
                 front = moving_plane(rng, rng.choice(images))
                 if front is not None:
                     mask = moving_mask(rng)
-                    sample = sample * (1 - mask) + front * mask
+                    sample = sample * (1 - mask) + front[0] * mask
+                    middle = slice(SQUARE // 2, None, SQUARE)
+                    moves = np.where(mask[WINDOW // 2, middle, middle] > 0.5, front[1], moves)
         sample = quantise(sample)
         if detail(sample) > rng.uniform(4, 14):
-            samples.append(sample)
+            samples.append((sample, moves.astype(np.float16)))
     return samples
 
 
@@ -134,7 +155,7 @@ def from_clip(job):
                 x, y = rng.randrange(window[0].width - SIDE + 1), rng.randrange(window[0].height - SIDE + 1)
                 sample = quantise(np.stack([np.asarray(f)[y : y + SIDE, x : x + SIDE] for f in window]))
                 if detail(sample) > rng.uniform(4, 14):
-                    samples.append(sample)
+                    samples.append((sample, UNKNOWN))
     rng.shuffle(samples)
     return samples[:count]
 
@@ -164,7 +185,9 @@ def main():
             samples += batch
     rng.shuffle(samples)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    np.save(args.out, np.stack(samples))
+    pictures, motions = zip(*samples)
+    np.save(args.out, np.stack(pictures))
+    np.save(args.out.with_suffix(".motion.npy"), np.stack(motions))
     print(f"{len(samples)} samples of {WINDOW} frames, {SIDE}x{SIDE}, in {args.out}")
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from .alignment import photometric_loss
+from .alignment import motion_loss
 from .data import Batches
 from .distil import Distillation
 from .edvr import edvr
@@ -29,7 +29,6 @@ from .losses import DECAY, picture_loss
 from .net import Net
 from .optimiser import Optimiser
 
-GUIDED_STEPS = 2500
 AVERAGE = 0.999  # decay of the average of the weights, a step
 
 
@@ -42,12 +41,6 @@ def save(file, state):
 def learning_rate(step, done):
     """Part of the highest learning rate: a short warm-up, constant, and linear to nearly nothing; `done` in [0, 1]."""
     return min(1.0, (step + 10) / 200) * min(1.0, (1.001 - done) / (1 - DECAY))
-
-
-def guide_weight(weight, step):
-    """Alignment is shown the way at first; after that the groups of a deformable sample must part, which the guide
-    holds together."""
-    return weight * max(0.0, 1 - step / GUIDED_STEPS)
 
 
 @torch.no_grad()
@@ -92,9 +85,8 @@ def train(net, batches, args, loss_of=None, optimiser=None, seconds_between_save
             loss = loss_of(net, low, high, done)
         else:
             loss = picture_loss(net(low), high, done)
-        guide = guide_weight(args.guide, step)
         optimiser.zero_grad()
-        (loss + guide * photometric_loss(net, low) if guide else loss).backward()
+        (loss + args.guide * motion_loss(net, batches.motion) if args.guide else loss).backward()
         optimiser.step(learning_rate(step, done))
         average_weights(average, net, step)
         value = loss.item() if value is None else value + 0.005 * (loss.item() - value)
@@ -129,7 +121,7 @@ def arguments(description, peak, guide, required=True):
     length.add_argument("--minutes", type=float, help="length of the whole schedule")
     length.add_argument("--steps", type=int, help="the same, in steps")
     parser.add_argument("--peak", type=float, default=peak, help="highest learning rate: of Adam; that of Muon is five times as high")
-    parser.add_argument("--guide", type=float, default=guide, help="weight of the photometric loss, which fades out")
+    parser.add_argument("--guide", type=float, default=guide, help="weight of the error of the offsets, in pixels")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
     parser.add_argument("--degraded", type=float, default=0.05, help="part of the samples with noise or compression")
@@ -144,7 +136,7 @@ def batches(args, scale):
 
 
 def main():
-    parser = arguments(__doc__.splitlines()[0], peak=2e-3, guide=1.0)
+    parser = arguments(__doc__.splitlines()[0], peak=2e-3, guide=0.05)
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--config", type=Path, help="scale and sizes of a network to train from nothing")
     start.add_argument("--init", type=Path, help="checkpoint whose network a new schedule starts from")

@@ -3,8 +3,12 @@
 import pytest
 import torch
 
-from compress.diagnose import diagnose, following
+from compress.diagnose import diagnose, following, rigid
 from compress.net import Net
+
+
+def measure_large(make_footage):
+    return make_footage(1, 80, 120).repeat(2, 1).repeat(2, 2)[0]
 
 
 def measure(net, footage):
@@ -15,30 +19,26 @@ def measure(net, footage):
 def test_network_without_neighbours_gains_nothing(make_net, make_footage):
     net = Net(make_net(2).graph)
     footage = make_footage(3, 32, 32)
-    temporal, alone, _, _ = measure(net, footage)
+    temporal, alone = measure(net, footage)
     assert temporal != alone
     channels = net.convs["fused"].weight.shape[0]
     with torch.no_grad():
         net.convs["fused"].weight[:, :channels] = 0
         net.convs["fused"].weight[:, 2 * channels :] = 0
-    temporal, alone, _, _ = measure(net, footage)
+    temporal, alone = measure(net, footage)
     assert temporal == alone
 
 
-def test_photometric_error_of_still_offsets(make_net, make_footage):
+def test_rigid_motion_is_worth_what_neighbours_are(make_net, make_footage):
     net = Net(make_net(2).graph)
+    large = measure_large(make_footage)
+    assert rigid(net, large, (0, 0)) == 0
+    assert rigid(net, large, (1, 3)) != 0
+    channels = net.convs["fused"].weight.shape[0]
     with torch.no_grad():
-        for name, conv in net.convs.items():
-            if name.startswith("offset"):
-                conv.weight.zero_()
-    _, _, error, still = measure(net, make_footage(3, 32, 32))
-    assert error == still > 0
-    with torch.no_grad():
-        for name, conv in net.convs.items():
-            if name.startswith("offset"):
-                conv.bias.fill_(0.7)
-    _, _, error, unchanged = measure(net, make_footage(3, 32, 32))
-    assert unchanged == still != error
+        net.convs["fused"].weight[:, :channels] = 0
+        net.convs["fused"].weight[:, 2 * channels :] = 0
+    assert rigid(net, large, (1, 3)) == 0
 
 
 class Follower:
@@ -57,7 +57,7 @@ class Follower:
 
 
 def test_following(make_net, make_footage):
-    large = make_footage(1, 80, 120).repeat(2, 1).repeat(2, 2)[0]
+    large = measure_large(make_footage)
     follower = Follower(make_net(2).graph)
     assert [following(follower, large, m) for m in (1, 2, 3)] == pytest.approx([1, 1, 1])
     follower = Net(follower.graph)

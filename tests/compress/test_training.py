@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 from compress.data import Batches, shrinking
+from compress.net import EdgePad, sample
 from compress.pack import SIDE, WINDOW
-from compress.net import EdgePad
 from compress.reference import BICUBIC, bicubic, bicubic_fixed
 from compress.optimiser import orthogonal
-from compress.train import DECAY, GUIDED_STEPS, guide_weight, learning_rate, picture_loss
+from compress.train import DECAY, learning_rate, picture_loss
 
 
 def run(module, *arguments):
@@ -55,6 +55,19 @@ def test_batches(packed):
     assert low.shape == (6, WINDOW, 32, 32) and high.shape == (6, 128, 128)
     mean = torch.nn.functional.avg_pool2d(high[:, None], 4)[:, 0]
     assert (low[:, WINDOW // 2] - mean).abs().mean() < 0.02, "the two are not of the same place"
+
+
+def test_motion_is_where_neighbours_have_the_centre(packed):
+    batches = Batches(packed, 2, 24, 128, seed=1)
+    moved = still = 0.0
+    for _ in range(3):
+        low, _ = batches.next()
+        for i, neighbour in enumerate((0, 2)):
+            shift = torch.nn.functional.interpolate(batches.motion[:, i], size=(64, 64), mode="bilinear") / 2
+            there = sample(low[:, neighbour, None], shift[:, :1], shift[:, 1:], 1, 1)
+            error, before = ((x[:, 0] - low[:, 1])[:, 12:-12, 12:-12].abs().mean() for x in (there, low[:, neighbour, None]))
+            moved, still = moved + error.item(), still + before.item()
+    assert moved < 0.5 * still
 
 
 def test_train_resume_quantise(packed, tmp_path):
@@ -140,5 +153,3 @@ def test_losses():
     x, y = torch.full((4,), 0.5), torch.full((4,), 0.25)
     assert picture_loss(x, y, 0.5).item() == pytest.approx(0.25, abs=1e-4)
     assert picture_loss(x, y, 0.8).item() == pytest.approx(0.0625)
-    assert guide_weight(2.0, 0) == 2 and guide_weight(2.0, GUIDED_STEPS / 2) == pytest.approx(1)
-    assert guide_weight(2.0, 2 * GUIDED_STEPS) == 0
