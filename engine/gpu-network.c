@@ -146,7 +146,7 @@ allocate (DssrGpuNetwork *network, DssrVulkan *vulkan, int slots, int flights,
   add_weights (network, &weights);
   place_planes (network, slots, flights, &upload, &download);
   network->memory = dssr_vulkan_memory_new (
-      vulkan, arena, &weights, upload, download, &message);
+      vulkan, arena, &weights, upload, download, true, &message);
   dssr_vulkan_clear_weights (&weights);
   if (!network->memory)
     g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND, message.text);

@@ -230,7 +230,7 @@ dssr_gpu_get_name (const DssrGpu *gpu)
 gsize
 dssr_gpu_get_size (const DssrGpu *gpu)
 {
-  return (gsize)dssr_vulkan_memory_size (gpu->network->memory);
+  return (gsize)dssr_vulkan_memory_size (gpu->vulkan);
 }
 
 guint64

@@ -214,8 +214,9 @@ time_work (const Bench *bench, const Kernel *kernel, Record func,
     GError **error)
 {
   DssrVulkanMessage message;
-  DssrVulkanMemory *memory = dssr_vulkan_memory_new (bench->vulkan,
-      kernel->arena, weights, kernel->upload, kernel->download, &message);
+  DssrVulkanMemory *memory =
+      dssr_vulkan_memory_new (bench->vulkan, kernel->arena, weights,
+          kernel->upload, kernel->download, false, &message);
   gboolean ok = memory && fill (bench, memory, kernel->read, &message)
                 && time_runs (bench, memory, func, what, timed, &message);
   if (memory)

@@ -343,6 +343,8 @@ dssr_vulkan_close (DssrVulkan *vulkan)
 
   /* What a GPU that hangs has is lost to this process. */
   if (device && dssr_vulkan_is_idle (vulkan)) {
+    for (int i = 0; i < DSSR_N_BUFFERS; i++)
+      dssr_vulkan_release (vulkan, &vulkan->common[i]);
     for (size_t i = 0; i < vulkan->n_pipelines; i++)
       vkDestroyPipeline (device, vulkan->pipelines[i].pipeline, NULL);
     vkDestroySemaphore (device, vulkan->timeline, NULL);

@@ -50,6 +50,22 @@ typedef enum {
   DSSR_FAULT_MISSING,
 } DssrFault;
 
+typedef struct {
+  VkBuffer buffer;
+  VkDeviceMemory memory;
+  void *map; /* or NULL */
+  uint64_t size;
+  unsigned *users; /* that take turns in it; NULL: it has one */
+} DssrBuffer;
+
+typedef enum {
+  DSSR_BUFFER_ARENA,
+  DSSR_BUFFER_WEIGHTS,
+  DSSR_BUFFER_UPLOAD,
+  DSSR_BUFFER_DOWNLOAD,
+} DssrBufferUse;
+#define DSSR_N_BUFFERS 4
+
 struct DssrVulkan {
   DssrVulkanInfo info;
   VkPhysicalDevice physical;
@@ -73,6 +89,9 @@ struct DssrVulkan {
   bool cache_stale; /* on disk */
   DssrPipeline *pipelines;
   size_t n_pipelines;
+  /* The largest of those in which networks take turns. */
+  DssrBuffer common[DSSR_N_BUFFERS];
+  uint64_t allocated; /* bytes of buffers */
 
   VkSemaphore timeline;
   uint64_t submitted; /* the timeline's value when all is done */
@@ -84,21 +103,6 @@ struct DssrVulkan {
   DssrFault fault;
   uint64_t fault_at; /* submission */
 };
-
-typedef struct {
-  VkBuffer buffer;
-  VkDeviceMemory memory;
-  void *map; /* or NULL */
-  uint64_t size;
-} DssrBuffer;
-
-typedef enum {
-  DSSR_BUFFER_ARENA,
-  DSSR_BUFFER_WEIGHTS,
-  DSSR_BUFFER_UPLOAD,
-  DSSR_BUFFER_DOWNLOAD,
-} DssrBufferUse;
-#define DSSR_N_BUFFERS 4
 
 struct DssrVulkanMemory {
   DssrVulkan *vulkan;
@@ -163,6 +167,9 @@ int dssr_vulkan_find (
     VkPhysicalDevice *devices, int max, DssrVulkanMessage *message);
 void dssr_vulkan_describe (
     VkPhysicalDevice device, int index, DssrVulkanInfo *info);
+
+/* One user less of a buffer, or of none. */
+void dssr_vulkan_release (DssrVulkan *vulkan, DssrBuffer *buffer);
 
 /* Waits for what was submitted. false: it hangs, and what the GPU may still be
  * working on cannot be freed. */

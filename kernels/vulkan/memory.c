@@ -80,8 +80,16 @@ allocate (const DssrVulkan *vulkan, DssrBuffer *buffer,
   return vkBindBufferMemory (vulkan->device, buffer->buffer, buffer->memory, 0);
 }
 
+static void
+count_bytes (DssrVulkan *vulkan, uint64_t more, uint64_t less)
+{
+  pthread_mutex_lock (&vulkan->lock);
+  vulkan->allocated += more - less;
+  pthread_mutex_unlock (&vulkan->lock);
+}
+
 static VkResult
-make_buffer (const DssrVulkan *vulkan, DssrBuffer *buffer, DssrBufferUse use,
+make_buffer (DssrVulkan *vulkan, DssrBuffer *buffer, DssrBufferUse use,
     uint64_t size, VkBufferUsageFlags usage)
 {
   const VkBufferCreateInfo info = {
@@ -91,6 +99,7 @@ make_buffer (const DssrVulkan *vulkan, DssrBuffer *buffer, DssrBufferUse use,
       .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
   };
   buffer->size = size;
+  count_bytes (vulkan, size, 0);
   VkResult result =
       vkCreateBuffer (vulkan->device, &info, NULL, &buffer->buffer);
   if (result == VK_SUCCESS)
@@ -101,11 +110,51 @@ make_buffer (const DssrVulkan *vulkan, DssrBuffer *buffer, DssrBufferUse use,
   return result;
 }
 
-static void
-destroy_buffer (const DssrVulkan *vulkan, DssrBuffer *buffer)
+void
+dssr_vulkan_release (DssrVulkan *vulkan, DssrBuffer *buffer)
 {
+  pthread_mutex_lock (&vulkan->lock);
+  const bool last = !buffer->users || --*buffer->users == 0;
+  pthread_mutex_unlock (&vulkan->lock);
+  if (!last)
+    return;
+  count_bytes (vulkan, 0, buffer->size);
   vkDestroyBuffer (vulkan->device, buffer->buffer, NULL);
   vkFreeMemory (vulkan->device, buffer->memory, NULL);
+  free (buffer->users);
+}
+
+/* As make_buffer, but takes the common one if that is large enough, and makes
+ * what it made the common one if not. */
+static VkResult
+share_buffer (DssrVulkan *vulkan, DssrBuffer *buffer, DssrBufferUse use,
+    uint64_t size, VkBufferUsageFlags usage)
+{
+  DssrBuffer *common = &vulkan->common[use];
+
+  pthread_mutex_lock (&vulkan->lock);
+  const bool fits = common->users && common->size >= size;
+  if (fits) {
+    *buffer = *common;
+    ++*buffer->users;
+  }
+  pthread_mutex_unlock (&vulkan->lock);
+  if (fits)
+    return VK_SUCCESS;
+
+  const VkResult result = make_buffer (vulkan, buffer, use, size, usage);
+  if (result != VK_SUCCESS)
+    return result;
+  buffer->users = malloc (sizeof *buffer->users);
+  if (!buffer->users)
+    return VK_ERROR_OUT_OF_HOST_MEMORY;
+  *buffer->users = 2;
+  pthread_mutex_lock (&vulkan->lock);
+  DssrBuffer before = *common;
+  *common = *buffer;
+  pthread_mutex_unlock (&vulkan->lock);
+  dssr_vulkan_release (vulkan, &before);
+  return VK_SUCCESS;
 }
 
 static VkResult
@@ -190,15 +239,15 @@ upload_weights (DssrVulkanMemory *memory, const DssrVulkanWeights *weights)
     memcpy (staging.map, weights->words, size);
     result = copy (memory, &staging, &memory->buffers[DSSR_BUFFER_WEIGHTS]);
   }
-  destroy_buffer (memory->vulkan, &staging);
+  dssr_vulkan_release (memory->vulkan, &staging);
   return result;
 }
 
 static bool
-make_buffers (
-    DssrVulkanMemory *memory, const uint64_t *sizes, DssrVulkanMessage *message)
+make_buffers (DssrVulkanMemory *memory, const uint64_t *sizes, bool turns,
+    DssrVulkanMessage *message)
 {
-  const DssrVulkan *vulkan = memory->vulkan;
+  DssrVulkan *vulkan = memory->vulkan;
 
   for (int i = 0; i < DSSR_N_BUFFERS; i++) {
     /* A buffer may not be empty. */
@@ -207,8 +256,10 @@ make_buffers (
     const VkBufferUsageFlags usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT
                                      | VK_BUFFER_USAGE_TRANSFER_SRC_BIT
                                      | VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+    const bool own = !turns || i == DSSR_BUFFER_WEIGHTS;
     if (!dssr_vulkan_check (message, uses[i].name,
-            make_buffer (vulkan, &memory->buffers[i], i, size, usage)))
+            (own ? make_buffer : share_buffer) (
+                vulkan, &memory->buffers[i], i, size, usage)))
       return false;
   }
   return true;
@@ -217,7 +268,7 @@ make_buffers (
 DssrVulkanMemory *
 dssr_vulkan_memory_new (DssrVulkan *vulkan, uint64_t arena,
     const DssrVulkanWeights *weights, uint64_t upload, uint64_t download,
-    DssrVulkanMessage *message)
+    bool turns, DssrVulkanMessage *message)
 {
   const uint64_t sizes[DSSR_N_BUFFERS] = {
       [DSSR_BUFFER_ARENA] = 4 * arena,
@@ -233,7 +284,7 @@ dssr_vulkan_memory_new (DssrVulkan *vulkan, uint64_t arena,
     return NULL;
   }
   memory->vulkan = vulkan;
-  if (make_buffers (memory, sizes, message)
+  if (make_buffers (memory, sizes, turns, message)
       && dssr_vulkan_check (message, "commands", make_pool (memory))
       && dssr_vulkan_check (message, "clock", dssr_vulkan_make_marks (memory))
       && (weights->n_words == 0
@@ -247,23 +298,23 @@ dssr_vulkan_memory_new (DssrVulkan *vulkan, uint64_t arena,
 void
 dssr_vulkan_memory_free (DssrVulkanMemory *memory)
 {
-  const DssrVulkan *vulkan = memory->vulkan;
+  DssrVulkan *vulkan = memory->vulkan;
 
-  if (dssr_vulkan_is_idle (memory->vulkan)) {
+  if (dssr_vulkan_is_idle (vulkan)) {
     vkDestroyCommandPool (vulkan->device, memory->pool, NULL);
     vkDestroyQueryPool (vulkan->device, memory->marks, NULL);
     for (int i = 0; i < DSSR_N_BUFFERS; i++)
-      destroy_buffer (vulkan, &memory->buffers[i]);
+      dssr_vulkan_release (vulkan, &memory->buffers[i]);
   }
   free (memory);
 }
 
 uint64_t
-dssr_vulkan_memory_size (const DssrVulkanMemory *memory)
+dssr_vulkan_memory_size (DssrVulkan *vulkan)
 {
-  uint64_t size = 0;
-  for (int i = 0; i < DSSR_N_BUFFERS; i++)
-    size += memory->buffers[i].size;
+  pthread_mutex_lock (&vulkan->lock);
+  const uint64_t size = vulkan->allocated;
+  pthread_mutex_unlock (&vulkan->lock);
   return size;
 }
 

@@ -115,12 +115,16 @@ void dssr_vulkan_clear_weights (DssrVulkanWeights *weights);
 /* All that a network has on the GPU. */
 typedef struct DssrVulkanMemory DssrVulkanMemory;
 
-/* Words of the arena, and of the buffers for pictures. */
+/* Words of the arena, and of the buffers for pictures.
+ * turns: it shares all but the weights with others that do so too, as far as
+ * there is room: what is in it is lost when another one works */
 DssrVulkanMemory *dssr_vulkan_memory_new (DssrVulkan *vulkan, uint64_t arena,
     const DssrVulkanWeights *weights, uint64_t upload, uint64_t download,
-    DssrVulkanMessage *message);
+    bool turns, DssrVulkanMessage *message);
 void dssr_vulkan_memory_free (DssrVulkanMemory *memory);
-uint64_t dssr_vulkan_memory_size (const DssrVulkanMemory *memory);
+/* Bytes of all that there are on a device, with what they share counted once.
+ */
+uint64_t dssr_vulkan_memory_size (DssrVulkan *vulkan);
 
 typedef struct {
   uint32_t at; /* word of the arena, or of the buffer for pictures */

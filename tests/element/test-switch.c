@@ -192,8 +192,6 @@ test_slow (void)
 {
   gchar *dir = test_model_dir (FILE_OF (LANDSCAPE), "x2", NULL);
   g_autofree gchar *path = g_build_filename (dir, FILE_OF (PORTRAIT), NULL);
-  g_autofree gchar *other =
-      g_build_filename (dir, "landscape-x2-quality.safetensors", NULL);
   g_assert_cmpint (mkfifo (path, 0600), ==, 0);
   GstHarness *h = harness (dir);
   guint n = 0;

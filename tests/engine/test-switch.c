@@ -161,12 +161,16 @@ test_beside (gconstpointer backend)
 /* Models that are ready take their weights alone: they share the memory that
  * they compute in. */
 static void
-test_memory (void)
+test_memory (gconstpointer backend)
 {
-  DssrSessionConfig config = make_config (DSSR_BACKEND_CPU, 160, 90);
+  DssrSessionConfig config = make_config (GPOINTER_TO_INT (backend), 160, 90);
   g_autoptr (GError) error = NULL;
   g_autoptr (DssrModel) model = load_model (names[0]);
   g_autoptr (DssrSession) session = dssr_session_new (model, &config, &error);
+  if (g_error_matches (error, DSSR_ERROR, DSSR_ERROR_BACKEND)) {
+    g_test_skip (error->message);
+    return;
+  }
   g_assert_no_error (error);
   DssrStats one, all;
   dssr_session_get_stats (session, &one);
@@ -180,7 +184,7 @@ test_memory (void)
     g_assert_no_error (error);
   }
   dssr_session_get_stats (session, &all);
-  g_assert_cmpuint (all.memory, >, one.memory);
+  g_assert_cmpuint (all.memory, >=, one.memory);
   g_assert_cmpuint (all.memory, <, one.memory + one.memory / 5);
   for (int m = 0; m < N_MODELS; m++)
     dssr_prepared_unref (prepared[m]);
@@ -329,8 +333,11 @@ main (int argc, char **argv)
 #ifndef __SANITIZE_THREAD__
   g_test_add_data_func ("/switch/beside/vulkan",
       GINT_TO_POINTER (DSSR_BACKEND_VULKAN), test_beside);
+  g_test_add_data_func ("/switch/memory/vulkan",
+      GINT_TO_POINTER (DSSR_BACKEND_VULKAN), test_memory);
 #endif
-  g_test_add_func ("/switch/memory", test_memory);
+  g_test_add_data_func (
+      "/switch/memory/cpu", GINT_TO_POINTER (DSSR_BACKEND_CPU), test_memory);
   if (g_test_perf ())
     g_test_add_func ("/switch/cost", test_cost);
   return g_test_run ();

@@ -151,7 +151,7 @@ begin (gboolean plain, const DssrTensor *out, gboolean wide_out,
     download = (guint64)run.plane_out.pitch * run.plane_out.height;
   }
   run.memory = dssr_vulkan_memory_new (
-      run.vulkan, run.arena, weights, upload, download, &message);
+      run.vulkan, run.arena, weights, upload, download, false, &message);
   assert_done (run.memory != NULL, &message);
   dssr_vulkan_clear_weights (weights);
 

@@ -30,7 +30,7 @@ main (void)
   DssrVulkan *vulkan = dssr_vulkan_open (&config, &message);
   check (vulkan != NULL, &message);
   DssrVulkanMemory *memory =
-      dssr_vulkan_memory_new (vulkan, 192, &none, 0, 0, &message);
+      dssr_vulkan_memory_new (vulkan, 192, &none, 0, 0, false, &message);
   check (memory != NULL, &message);
   DssrVulkanCommands *commands = dssr_vulkan_commands_new (memory, &message);
   check (commands != NULL, &message);

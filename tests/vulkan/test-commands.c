@@ -23,7 +23,7 @@ set_up (Fixture *f, gconstpointer data)
   f->vulkan = dssr_vulkan_open (&config, &message);
   g_assert_nonnull (f->vulkan);
   f->memory = dssr_vulkan_memory_new (
-      f->vulkan, TENSORS * SIDE * SIDE, &none, 0, 0, &message);
+      f->vulkan, TENSORS * SIDE * SIDE, &none, 0, 0, false, &message);
   g_assert_nonnull (f->memory);
   f->commands = dssr_vulkan_commands_new (f->memory, &message);
   g_assert_nonnull (f->commands);

@@ -120,8 +120,8 @@ run (const Case *c, const DssrConv *conv)
   const guint32 place = dssr_vulkan_add_conv (&weights, conv);
   DssrVulkan *vulkan = dssr_vulkan_open (&config, &message);
   g_assert_nonnull (vulkan);
-  DssrVulkanMemory *memory =
-      dssr_vulkan_memory_new (vulkan, at + made, &weights, 0, made, &message);
+  DssrVulkanMemory *memory = dssr_vulkan_memory_new (
+      vulkan, at + made, &weights, 0, made, false, &message);
   g_assert_nonnull (memory);
   DssrVulkanCommands *commands = dssr_vulkan_commands_new (memory, &message);
   g_assert_nonnull (commands);
