@@ -5,7 +5,7 @@
 PSNR (protocol of evaluate.py, floating point) with the neighbours, and with the centre frame in their place; and what
 neighbours are worth when they are the centre frame moved as a whole, by so many small pixels down and right: what the
 network would gain if it followed every motion so far, as all of them show as much that is new. Following: of a picture
-that moves sideways by so many small pixels a frame, how much of the motion the offsets at full resolution take up (1: all).
+that moves sideways by so many small pixels a frame, how much of the motion the samplings at full resolution take up together (1: all).
 """
 
 import argparse
@@ -59,7 +59,7 @@ def rigid(net, large, motion):
 
 @torch.no_grad()
 def following(net, large, motion):
-    """The part of a sideways motion, in small pixels a frame, that the mean offset of the last sampling takes up."""
+    """The part of a sideways motion, in small pixels a frame, that the mean offsets at full resolution take up."""
     scale = net.graph.scale
     picture = Image.fromarray(large).convert("F")
     reach = int(np.ceil(scale * motion))
@@ -71,10 +71,13 @@ def following(net, large, motion):
 
     def offset(shift):
         net(torch.from_numpy(np.stack([view(-shift), view(0), view(shift)])).float()[None] / 255)
-        deform = [op for op in net.graph.align if op.op == "deform"][-1]
-        taps = deform.groups * deform.kernel**2
         edge = 4
-        return net.aligned[0][deform.inputs[1]][:, taps : 2 * taps, edge:-edge, edge:-edge].mean().item()
+        moved = 0.0
+        for op in net.graph.align:
+            if op.op == "deform" and net.levels[op.out] == 0:
+                taps = op.groups * op.kernel**2
+                moved += net.aligned[0][op.inputs[1]][:, taps : 2 * taps, edge:-edge, edge:-edge].mean().item()
+        return moved
 
     return (offset(scale * motion) - offset(-scale * motion)) / (2 * motion)
 

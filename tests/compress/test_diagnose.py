@@ -47,6 +47,7 @@ class Follower:
     def __init__(self, graph):
         self.graph = graph
         (*_, self.deform) = [op for op in graph.align if op.op == "deform"]
+        self.levels = {op.out: 0 if op is self.deform else 1 for op in graph.align}
 
     def __call__(self, window):
         first, centre = window[0, 0], window[0, 1]
