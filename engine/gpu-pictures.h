@@ -4,7 +4,7 @@
 #pragma once
 
 #include "engine/gpu-network.h"
-#include "engine/memory.h"
+#include "engine/gpu-memory.h"
 
 /* All in the network's own memory.
  * pair: the samples of two planes of chroma alternate */

@@ -1,7 +1,7 @@
 /* Memory that CPU and GPU share. Pictures are found in it by their addresses.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "engine/memory.h"
+#include "engine/gpu-memory.h"
 
 #include <errno.h>
 #include <sys/mman.h>
