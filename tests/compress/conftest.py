@@ -1,5 +1,6 @@
 """Networks and pictures small enough to test with."""
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -39,6 +40,17 @@ def random_net(scale, seed=0, bits=(8,), tops=(255,), **sizes):
     return net.eval()
 
 
+def video(file, frames, codec="ffv1", pix_fmt="gray"):
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:], pix_fmt
+        for picture in frames:
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+
+
 @pytest.fixture
 def make_footage():
     return footage
@@ -47,3 +59,8 @@ def make_footage():
 @pytest.fixture
 def make_net():
     return random_net
+
+
+@pytest.fixture
+def write_video():
+    return video

@@ -3,7 +3,6 @@
 import copy
 import json
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -14,17 +13,6 @@ from compress.calibrate import calibrated, concatenated, error
 from compress.export import export, pack_bits
 from compress.footage import FootageError, windows_of
 from compress.restore import ModelError, restore, unpack_bits
-
-
-def write_video(file, frames, codec="ffv1", pix_fmt="gray"):
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream(codec, rate=25)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:], pix_fmt
-        for picture in frames:
-            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
 
 
 @pytest.fixture
@@ -105,7 +93,7 @@ def run(monkeypatch, *arguments):
     calibrate.main()
 
 
-def test_command(tmp_path, make_net, dark, monkeypatch, capsys):
+def test_command(tmp_path, make_net, dark, monkeypatch, capsys, write_video):
     model, video, out = tmp_path / "a.safetensors", tmp_path / "dark.mkv", tmp_path / "b.safetensors"
     export(make_net(2), model, "portrait", "test", {"data": "none"})
     write_video(video, dark)
@@ -118,7 +106,7 @@ def test_command(tmp_path, make_net, dark, monkeypatch, capsys):
     assert metadata["dssr.scene"] == "portrait"
 
 
-def test_errors_name_the_file_and_what_to_do(tmp_path, make_net, monkeypatch):
+def test_errors_name_the_file_and_what_to_do(tmp_path, make_net, monkeypatch, write_video):
     model, video = tmp_path / "a.safetensors", tmp_path / "v.mkv"
     export(make_net(2), model, "landscape", "test", {})
     video.write_bytes(b"no video")
@@ -144,7 +132,7 @@ def test_a_file_without_scales(tmp_path, make_net):
         restore(model)
 
 
-def test_windows_are_luma_as_it_is_stored(tmp_path, make_footage):
+def test_windows_are_luma_as_it_is_stored(tmp_path, make_footage, write_video):
     frames = make_footage(40, 32, 48)
     for codec, pix_fmt in (("ffv1", "gray"), ("ffv1", "yuv420p")):
         video = tmp_path / f"{pix_fmt}.mkv"

@@ -2,7 +2,6 @@
 
 import re
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -12,22 +11,11 @@ from compress.export import export
 from compress.train import checkpoint
 
 
-def clip(file, pictures):
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream("ffv1", rate=25)
-        stream.width, stream.height, stream.pix_fmt = pictures.shape[2], pictures.shape[1], "gray"
-        for picture in pictures:
-            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="gray")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-
-
 @pytest.fixture
-def models(make_net, make_footage, tmp_path):
+def models(make_net, make_footage, write_video, tmp_path):
     for bench in card.BENCHES.values():
         (tmp_path / bench).mkdir()
-        clip(tmp_path / bench / f"{bench}-clip.mkv", make_footage(6, 48, 64))
+        write_video(tmp_path / bench / f"{bench}-clip.mkv", make_footage(6, 48, 64))
     net = make_net(2)
     file = tmp_path / "landscape-x2-balanced.safetensors"
     export(net, file, "landscape", "balanced", {})

@@ -217,6 +217,20 @@ pull_ready (const Stream *stream, DssrSession *session, Image *out,
   }
 }
 
+Stream
+stream_of (const char *model, int width, int height)
+{
+  Stream stream = {.model = model, .config = DSSR_SESSION_CONFIG_INIT};
+  stream.config.threads = 1;
+  stream.config.format = (DssrFormat){
+      .width = width,
+      .height = height,
+      .depth = 8,
+      .chroma = DSSR_CHROMA_420,
+  };
+  return stream;
+}
+
 GPtrArray *
 stream_run (const Stream *stream, const int *numbers)
 {

@@ -65,6 +65,9 @@ typedef struct {
   DssrStats *stats;       /* of the session at its end, or NULL */
 } Stream;
 
+/* Of 8 bits, 4:2:0, on one thread. */
+Stream stream_of (const char *model, int width, int height);
+
 GPtrArray *stream_run (const Stream *stream, const int *numbers);
 
 void assert_same (const GPtrArray *a, guint i, const GPtrArray *b, guint j);

@@ -13,18 +13,8 @@
 static Stream
 make_stream (int width, int height, Layout layout)
 {
-  Stream stream = {
-      .model = "x2",
-      .config = DSSR_SESSION_CONFIG_INIT,
-      .layout = layout,
-  };
-  stream.config.threads = 1;
-  stream.config.format = (DssrFormat){
-      .width = width,
-      .height = height,
-      .depth = 8,
-      .chroma = DSSR_CHROMA_420,
-  };
+  Stream stream = stream_of ("x2", width, height);
+  stream.layout = layout;
   return stream;
 }
 

@@ -11,20 +11,6 @@
 static const int turns[] = {
     0, 1, 2, 3, RESET, 4, 5, DRAIN, 6, SWITCH, 7, 8, 9, SWITCH, 10, 11, END};
 
-static Stream
-make_stream (const char *model, int width, int height)
-{
-  Stream stream = {.model = model, .config = DSSR_SESSION_CONFIG_INIT};
-  stream.config.threads = 1;
-  stream.config.format = (DssrFormat){
-      .width = width,
-      .height = height,
-      .depth = 8,
-      .chroma = DSSR_CHROMA_420,
-  };
-  return stream;
-}
-
 static void
 check_same (Stream stream, const int *numbers)
 {
@@ -42,7 +28,7 @@ check_same (Stream stream, const int *numbers)
 static void
 test_model (gconstpointer model)
 {
-  check_same (make_stream (model, 37, 29), NUMBERS (0, 1, 2, 3));
+  check_same (stream_of (model, 37, 29), NUMBERS (0, 1, 2, 3));
 }
 
 /* The models that dssr comes with. */
@@ -62,7 +48,7 @@ test_shipped (void)
       continue;
     g_autofree char *stem =
         g_strndup (name, strlen (name) - strlen (".safetensors"));
-    check_same (make_stream (stem, 26, 18), NUMBERS (0, 1, 2));
+    check_same (stream_of (stem, 26, 18), NUMBERS (0, 1, 2));
     n++;
   }
   g_setenv ("DSSR_TEST_MODELS", others, TRUE);
@@ -74,7 +60,7 @@ test_small (void)
 {
   const int sizes[][2] = {{1, 1}, {1, 9}, {2, 1}, {2, 3}, {3, 3}, {5, 2}};
   for (int i = 0; i < (int)G_N_ELEMENTS (sizes); i++) {
-    Stream stream = make_stream (i & 1 ? "x4" : "x2", sizes[i][0], sizes[i][1]);
+    Stream stream = stream_of (i & 1 ? "x4" : "x2", sizes[i][0], sizes[i][1]);
     stream.config.format.chroma = DSSR_CHROMA_444 - i % 4;
     check_same (stream, NUMBERS (0, 1, 2));
   }
@@ -95,7 +81,7 @@ test_layouts (void)
   } depths[] = {{8, 0}, {9, 0}, {10, 0}, {10, 6}, {12, 4}};
 
   for (guint i = 0; i < 10; i++) {
-    Stream stream = make_stream (i & 2 ? "x4" : "x2", 19, 15);
+    Stream stream = stream_of (i & 2 ? "x4" : "x2", 19, 15);
     stream.config.format.depth = depths[i / 2].depth;
     stream.config.format.shift = depths[i / 2].shift;
     stream.config.format.cosited_x = i % 3 > 0;
@@ -110,7 +96,7 @@ static void
 test_turns (void)
 {
   for (int lookahead = 0; lookahead <= 2; lookahead++) {
-    Stream stream = make_stream ("x2", 23, 31);
+    Stream stream = stream_of ("x2", 23, 31);
     stream.config.lookahead = lookahead;
     stream.other = "x2-window5";
     stream.base_from = 3;
@@ -124,7 +110,7 @@ static void
 test_contrast (void)
 {
   for (int i = 0; i < 4; i++) {
-    Stream stream = make_stream (i & 1 ? "x4" : "x2", 23, 31);
+    Stream stream = stream_of (i & 1 ? "x4" : "x2", 23, 31);
     stream.config.format.depth = i & 2 ? 10 : 8;
     stream.config.format.full_range = i & 1;
     stream.base_from = 2;
@@ -139,7 +125,7 @@ static void
 test_flights (void)
 {
   for (int flights = 2; flights <= DSSR_MAX_FLIGHTS; flights++) {
-    Stream stream = make_stream ("x2", 23, 31);
+    Stream stream = stream_of ("x2", 23, 31);
     stream.config.frames_in_flight = flights;
     stream.config.lookahead = flights % 3;
     stream.base_from = 4;
@@ -154,7 +140,7 @@ test_flights (void)
 static void
 test_cancelled_flights (void)
 {
-  Stream stream = make_stream ("x2", 23, 31);
+  Stream stream = stream_of ("x2", 23, 31);
   stream.other = "x2-window5";
   stream.config.backend = DSSR_BACKEND_CPU;
   g_autoptr (GPtrArray) before = stream_run (&stream, NUMBERS (0, 1));
@@ -191,7 +177,7 @@ typedef struct {
 static DssrSession *
 start_session (DssrModel *model, DssrBackend backend, int flights)
 {
-  Stream stream = make_stream ("x2", 12, 10);
+  Stream stream = stream_of ("x2", 12, 10);
   g_autoptr (GError) error = NULL;
   stream.config.backend = backend;
   stream.config.frames_in_flight = flights;
@@ -204,7 +190,7 @@ static Film
 film_new (const char *fault, int flights)
 {
   g_autoptr (DssrModel) model = load_model ("x2");
-  const DssrFormat format = make_stream ("x2", 24, 20).config.format;
+  const DssrFormat format = stream_of ("x2", 24, 20).config.format;
   Film film = {
       .images = g_ptr_array_new_with_free_func ((GDestroyNotify)image_free),
       .expected =
@@ -246,7 +232,7 @@ static void
 film_step (Film *film)
 {
   g_autoptr (GError) error = NULL;
-  const DssrFormat format = make_stream ("x2", 12, 10).config.format;
+  const DssrFormat format = stream_of ("x2", 12, 10).config.format;
   Image *image = image_new (&format, &(Layout){0});
   image_draw (image, (int)film->images->len);
   g_ptr_array_add (film->images, image);
@@ -386,7 +372,7 @@ test_device (void)
       uuid + 8, uuid + 12, uuid + 16, uuid + 20);
   const char *const names[] = {"0", plain, upper, hyphens};
   const char *const others[] = {"99", "-1", "", "0x", "/dev/null", plain + 1};
-  Stream stream = make_stream ("x2", 16, 16);
+  Stream stream = stream_of ("x2", 16, 16);
 
   stream.config.backend = DSSR_BACKEND_VULKAN;
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
@@ -409,7 +395,7 @@ test_auto (void)
 {
   g_auto (GStrv) devices = dssr_list_devices ();
   DssrStats stats;
-  Stream stream = make_stream ("x2", 16, 16);
+  Stream stream = stream_of ("x2", 16, 16);
   stream.stats = &stats;
   for (int i = 0; i < 2; i++) {
     stream.config.device = i ? "0" : NULL;
@@ -442,7 +428,7 @@ static void
 test_cache (void)
 {
   const char *folder = g_get_user_cache_dir ();
-  Stream stream = make_stream ("x2", 16, 16);
+  Stream stream = stream_of ("x2", 16, 16);
   check_same (stream, NUMBERS (0));
   g_autofree char *file = find_cache (folder);
   g_autofree char *whole = NULL;
