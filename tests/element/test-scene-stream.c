@@ -383,7 +383,7 @@ check_turn (gint width, gint height, guint before, guint after)
   for (guint turn = 0; turn < 3; turn++) {
     g_autofree gchar *caps = test_caps (
         "I420", turn % 2 ? height : width, turn % 2 ? width : height);
-    gst_harness_set_src_caps_str (h, g_steal_pointer (&caps));
+    gst_harness_set_src_caps_str (h, caps);
     for (guint i = 0; i < (turn % 2 ? after : before); i++)
       test_push (h, n++);
     if (turn % 2)
