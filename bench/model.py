@@ -60,7 +60,7 @@ def copy(net, kind):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--checkpoint', type=Path, default=ROOT / 'compress/checkpoints/x4-balanced.pt')
+    parser.add_argument('--checkpoint', type=Path, default=ROOT / 'compress/checkpoints/x4-uniform.pt')
     parser.add_argument('--size', default='480x270', help='of the small picture')
     parser.add_argument('--input', type=Path, help='video whose first frames are used; else noise that moves')
     parser.add_argument('--out', type=Path, required=True, help='folder')
