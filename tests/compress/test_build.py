@@ -51,6 +51,22 @@ def test_from_pictures_to_model(tmp_path, monkeypatch):
     assert model.stat().st_mtime_ns == first, "what is there was made again"
 
 
+def test_scenes_share_what_is_cut_and_are_tuned_from_there():
+    config = dict(tomllib.loads(MODEL), minutes=dict.fromkeys(("base", "channels", "quads", "scene", "integer"), 1))
+    ways = []
+    for scene in ("landscape", "portrait"):
+        steps = build.steps(scene, dict(config, scene=scene), build.ROOT, "data")
+        ways.append({what: (out, list(map(str, command))) for what, out, command in steps})
+    for shared in ("base", "channels", "quads"):
+        assert ways[0][shared] == ways[1][shared]
+    for way in ways:
+        _, tune = way["scene"]
+        assert tune[tune.index("--init") + 1] == str(way["quads"][0])
+        assert tune[tune.index("--teacher") + 1] == str(way["base"][0])
+        assert tune[tune.index("--guide") + 1] == "0"
+    assert ways[0]["scene"][0] != ways[1]["scene"][0]
+
+
 def test_every_config_names_a_base():
     for file in build.CONFIGS.glob("*-x?-*.toml"):
         config = tomllib.loads(file.read_text())

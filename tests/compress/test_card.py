@@ -54,6 +54,8 @@ def test_card_without_marks_is_left_alone(models, tmp_path, monkeypatch):
 def test_flicker():
     frame = np.full((12, 16), 100.0)
     assert card.flicker(lambda small: card.bicubic(small, 2), frame, 2) == pytest.approx(1)
+    twice = card.flicker(lambda small: 2.0 * card.bicubic(small, 2), frame, 2)
+    assert twice == pytest.approx(2)
     calm = card.flicker(lambda small: np.zeros((len(small), 24, 32)), frame, 2)
     assert calm == 0
 

@@ -31,6 +31,7 @@ def simulate(net, frames, lookahead):
         (4, (14, 17), dict(bits=(8, 6, 4), tops=(255, 15), frame_blocks=2)),
         (2, (21, 30), dict(unshuffle=2)),
         (2, (16, 16), dict(window=5, frame_blocks=2, offset_kernel=3)),
+        (4, (19, 26), dict(cascade=True)),
     ],
     ids=lambda v: str(v),
 )

@@ -27,3 +27,12 @@ def test_every_size_is_a_parameter():
     wide = edvr(2, window=5, channels=(32, 48, 64), offset_channels=(16, 24, 32), frame_blocks=3, fuse_blocks=5)
     assert wide.macs() > 20 * small.macs()
     assert {f"att{i}" for i in range(4)} <= {op.out for op in wide.fuse}
+
+
+def test_cascade_compares_what_is_aligned_with_the_reference():
+    graph = edvr(2, channels=(8, 8, 8), offset_channels=(4, 4, 4), cascade=True)
+    align = {op.out: op for op in graph.align}
+    assert "off1" not in align and align["offset1"].inputs == ["offup1"]
+    assert align["off0"].inputs == ["merged1", "ref.block0"]
+    assert align["sampled0"].inputs == ["merged1", "offset0"]
+    assert graph.fuse[1].inputs[2] == "nbr0.dcn0"
