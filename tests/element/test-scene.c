@@ -428,6 +428,20 @@ test_regions (void)
   g_assert_cmpfloat (
       gst_dssr_scene_hint_from_regions (buffer, 100, 100).confidence, ==, 0.75);
   gst_buffer_unref (buffer);
+
+  /* A face that is much larger than it must be, and a person that just is. */
+  buffer = gst_buffer_new ();
+  gst_video_region_of_interest_meta_add_param (
+      gst_buffer_add_video_region_of_interest_meta (
+          buffer, "face", 0, 0, 50, 50),
+      gst_structure_from_string ("detection, confidence=0.75", NULL));
+  gst_video_region_of_interest_meta_add_param (
+      gst_buffer_add_video_region_of_interest_meta (
+          buffer, "person", 0, 0, 20, 50),
+      gst_structure_from_string ("detection, confidence=0.25", NULL));
+  g_assert_cmpfloat (
+      gst_dssr_scene_hint_from_regions (buffer, 100, 100).confidence, ==, 0.75);
+  gst_buffer_unref (buffer);
 }
 
 static void

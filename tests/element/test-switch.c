@@ -115,6 +115,51 @@ test_messages (void)
   test_remove_dir (dir);
 }
 
+static void
+ask (GstHarness *h, gint scene, const gchar *mode)
+{
+  g_object_set (h->element, "scene", scene, NULL);
+  gst_util_set_object_arg (G_OBJECT (h->element), "power-mode", mode);
+}
+
+/* Four are kept, and the one that was asked for longest ago goes. */
+static void
+test_kept (void)
+{
+  gchar *dir = test_model_dir (FILE_OF (LANDSCAPE), "x2", FILE_OF (PORTRAIT),
+      "x2-zero", FILE_OF ("landscape-x2-saver"), "x2-other",
+      FILE_OF ("portrait-x2-saver"), "x2", FILE_OF ("landscape-x2-quality"),
+      "x2-zero", FILE_OF ("portrait-x2-quality"), "x2-other", NULL);
+  GstHarness *h = harness (dir);
+  guint n = 0;
+
+  ask (h, SCENE_LANDSCAPE, "balanced");
+  push_until (h, &n, LANDSCAPE);
+  ask (h, SCENE_PORTRAIT, "balanced");
+  push_until (h, &n, PORTRAIT);
+  ask (h, SCENE_PORTRAIT, "saver");
+  push_until (h, &n, "portrait-x2-saver");
+  ask (h, SCENE_LANDSCAPE, "saver");
+  push_until (h, &n, "landscape-x2-saver");
+  ask (h, SCENE_LANDSCAPE, "performance");
+  push_until (h, &n, "landscape-x2-quality");
+
+  ask (h, SCENE_PORTRAIT, "balanced");
+  test_push (h, n++);
+  g_assert_true (uses (h, PORTRAIT));
+  ask (h, SCENE_PORTRAIT, "performance");
+  push_until (h, &n, "portrait-x2-quality");
+  ask (h, SCENE_PORTRAIT, "balanced");
+  test_push (h, n++);
+  g_assert_true (uses (h, PORTRAIT));
+  ask (h, SCENE_PORTRAIT, "saver");
+  test_push (h, n++);
+  g_assert_false (uses (h, "portrait-x2-saver"));
+  push_until (h, &n, "portrait-x2-saver");
+  test_teardown (h);
+  test_remove_dir (dir);
+}
+
 /* A broken file: a warning, once, and the stream goes on; also with other
  * caps. Asked for again, it is tried again. */
 static void
@@ -440,6 +485,7 @@ main (int argc, char **argv)
 {
   test_init (&argc, &argv);
   g_test_add_func ("/switch/messages", test_messages);
+  g_test_add_func ("/switch/kept", test_kept);
   g_test_add_func ("/switch/broken", test_broken);
   g_test_add_func ("/switch/other-scale", test_other_scale);
   g_test_add_func ("/switch/slow", test_slow);
