@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from . import native
 from .graph import STAGES, quad_of_channel, quads
 from .reference import bicubic
 
@@ -114,15 +115,17 @@ class Net(nn.Module):
         """What a convolution reads: with the pixels around the picture, of which `zero` stands for 0."""
         if op.kernel == 1:
             return x
-        return EdgePad.apply(x) if op.border == "edge" else F.pad(x, (1, 1, 1, 1), value=zero)
+        if op.border == "zero":
+            return F.pad(x, (1, 1, 1, 1), value=zero)
+        return native.EdgePad.apply(x) if native.serves(x) else F.pad(x, (1, 1, 1, 1), mode="replicate")
 
     def op_conv(self, op, inputs):
         x = torch.cat(inputs, 1) if len(inputs) > 1 else inputs[0]
         x = F.conv2d(self.padded(op, x), self.weight(op), self.convs[op.out].bias, op.stride)
         if op.act == "relu":
-            return F.relu(x)
+            return F.relu(x, inplace=True)
         if op.act == "leaky":
-            return F.leaky_relu(x, LEAKY_SLOPE)
+            return F.leaky_relu(x, LEAKY_SLOPE, inplace=True)
         return x
 
     def op_add(self, op, inputs):
@@ -145,6 +148,8 @@ class Net(nn.Module):
         feature, offsets = inputs
         taps = op.groups * op.kernel**2
         limit = op.limit / 16
+        if native.serves(feature):
+            return native.Deform.apply(feature, offsets, op.groups, op.kernel, op.border, limit)
         dy = offsets[:, :taps].clamp(-limit, limit)
         dx = offsets[:, taps : 2 * taps].clamp(-limit, limit)
         sampled = sample(feature, dy, dx, op.groups, op.kernel, op.border)
@@ -161,31 +166,6 @@ class Net(nn.Module):
 
     def op_head(self, op, inputs):
         return F.pixel_shuffle(inputs[0], self.graph.scale * self.graph.frame[0].unshuffle >> -self.levels[op.out])
-
-
-class EdgePad(torch.autograd.Function):
-    """One more pixel on each side, the edge's. F.pad leaves channels_last, and costs a quarter of a training step."""
-
-    @staticmethod
-    def forward(ctx, x):
-        b, c, h, w = x.shape
-        y = torch.empty((b, c, h + 2, w + 2), dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-        y[..., 1:-1, 1:-1] = x
-        y[..., 1:-1, 0] = x[..., 0]
-        y[..., 1:-1, -1] = x[..., -1]
-        y[..., 0, :] = y[..., 1, :]
-        y[..., -1, :] = y[..., -2, :]
-        return y
-
-    @staticmethod
-    def backward(ctx, grad):
-        rows = grad[..., 1:-1, :].clone(memory_format=torch.channels_last)
-        rows[..., 0, :] += grad[..., 0, :]
-        rows[..., -1, :] += grad[..., -1, :]
-        inner = rows[..., 1:-1].clone(memory_format=torch.channels_last)
-        inner[..., 0] += rows[..., 0]
-        inner[..., -1] += rows[..., -1]
-        return inner
 
 
 def sample(feature, dy, dx, groups, kernel, border="edge"):

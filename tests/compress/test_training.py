@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from compress.data import Batches, shrinking
-from compress.net import EdgePad, sample
+from compress.net import sample
 from compress.pack import SIDE, WINDOW
 from compress.reference import BICUBIC, bicubic, bicubic_fixed
 from compress.optimiser import orthogonal
@@ -137,16 +137,6 @@ def test_bicubic_is_near_pillow():
     expected = np.asarray(ramp.resize((32, 24), Image.BICUBIC))
     result = bicubic(torch.from_numpy(np.array(ramp))[None, None], 2)[0, 0].numpy()
     assert np.abs(result - expected)[4:-4, 4:-4].max() < 0.2
-
-
-def test_edge_pad_is_replication():
-    for shape in ((2, 4, 5, 7), (1, 3, 1, 1), (2, 8, 2, 1)):
-        x = torch.randn(*shape, dtype=torch.double, requires_grad=True)
-        expected, padded = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="replicate"), EdgePad.apply(x)
-        assert torch.equal(padded, expected)
-        gradient = torch.randn_like(expected)
-        (wanted,), (got,) = (torch.autograd.grad(y, x, gradient) for y in (expected, padded))
-        assert torch.allclose(got, wanted)
 
 
 def test_losses():
