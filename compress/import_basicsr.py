@@ -6,8 +6,8 @@ The network's shape is read from the tensors' names and shapes: RGB in and out, 
 channels and blocks, with or without TSA. Networks with the predeblur module are refused. Ranges of activations are
 calibrated on --video, or else on generated footage, which is not what the network is for: give it real footage.
 
-Bits of the weights: every convolution starts with 8, and those whose weights suffer least get 6, then 4, until the
-weights and what goes with them are --ratio times smaller than the checkpoint's parameters in 32 bits.
+Bits of the weights, 8, 6 or 4 for each convolution: those with which the picture suffers least (PDE) of all that make the
+file --ratio times smaller than the checkpoint's parameters in 32 bits.
 
 The checkpoint is read as tensors alone (torch.load's weights_only): a file that wants to run code is refused.
 """
@@ -26,7 +26,8 @@ import torch.nn.functional as F
 from .export import export
 from .graph import Graph, Op
 from .net import Net
-from .quant import OFFSET_SCALE, WEIGHT_MAX, QuantNet
+from .pde import Sensitivity, choose, work
+from .quant import OFFSET_SCALE, QuantNet
 
 SCALE = 4
 LIMIT_MAX = 32767
@@ -332,33 +333,15 @@ def set_limits(net, windows):
             op.limit = min(LIMIT_MAX, round((1.25 * reach[op.out] + 1) / OFFSET_SCALE))
 
 
-def weight_error(weight, bits):
-    """What rounding to so many bits does to a convolution: the share of its weights' energy that is lost."""
-    scale = weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / WEIGHT_MAX[bits]
-    error = weight - (weight / scale).round() * scale
-    return (error.square().sum() / weight.square().sum().clamp(min=1e-12)).item()
-
-
-def choose_bits(net, ratio):
-    """Lowers the bits of the convolutions that lose least for the bytes that it saves, until the file is `ratio` times
-    smaller than its parameters in 32 bits; FALSE if 4 bits everywhere are not enough."""
-    convs = {op.out: (op, net.convs[op.out].weight.detach()) for op in net.graph.operations() if op.op == "conv"}
-    parameters = sum(p.numel() for p in net.parameters())
-    budget = 8 * 4 * parameters / ratio - 8 * overhead(net)
-    size = sum(8 * w.numel() for _, w in convs.values())
-    steps = []
-    for name, (op, weight) in convs.items():
-        op.bits = 8
-        errors = {bits: weight_error(weight, bits) for bits in (8, 6, 4)}
-        for high, low in ((8, 6), (6, 4)):
-            steps.append(((errors[low] - errors[high]) / weight.numel(), low, name))
-    for _, low, name in sorted(steps, key=lambda s: (-s[1], s[0])) if ratio > 0 else ():
-        if size <= budget:
-            return True
-        op, weight = convs[name]
-        size -= (op.bits - low) * weight.numel()
-        op.bits = low
-    return size <= budget
+def choose_bits(net, windows, ratio):
+    """Gives each convolution the bits (PDE, pde.py) with which the file is `ratio` times smaller than the parameters in 32
+    bits, and ranges that suit them; False if 4 bits everywhere are not enough."""
+    parameters, weights = sum(p.numel() for p in net.parameters()), sum(work(net.graph)[0].values())
+    average = min(8, (32 * parameters / ratio - 8 * overhead(net)) / weights) if ratio else 8
+    if average < 4:
+        return False
+    choose(net, Sensitivity(net, windows).measure(windows), average)
+    return True
 
 
 def overhead(net):
@@ -378,9 +361,8 @@ def quantise(state, windows, ratio):
     set_limits(plain, windows)
     for op, other in zip(net.graph.operations(), plain.graph.operations(), strict=True):
         op.limit = other.limit
-    if not choose_bits(net, ratio):
+    if not choose_bits(net, windows, ratio):
         raise CheckpointError(f"the file cannot be {ratio} times smaller: with 4 bits a weight it is still larger")
-    net.calibrate(windows)
     return net
 
 
