@@ -4,6 +4,7 @@
 #include "power.h"
 
 #include <gio/gio.h>
+#include <string.h>
 
 struct _GstDssrPower {
   GMainContext *context; /* the thread's */
@@ -40,13 +41,16 @@ tell_fault (const gchar *file, const gchar *message, gpointer data)
  * changes to the main context in which it was made: ours ends with the element,
  * and the application's may never run. NULL: there is none. */
 static GPowerProfileMonitor *
-make_profile_monitor (void)
+make_profile_monitor (gboolean bus)
 {
   g_vfs_get_default (); /* or GIO has not registered its kinds of monitor yet */
 
   GIOExtensionPoint *point = g_io_extension_point_lookup (
       G_POWER_PROFILE_MONITOR_EXTENSION_POINT_NAME);
   for (GList *l = g_io_extension_point_get_extensions (point); l; l = l->next) {
+    /* In a sandbox, the portal does without the system's bus. */
+    if (!bus && strcmp (g_io_extension_get_name (l->data), "dbus") == 0)
+      continue;
     gpointer monitor =
         g_initable_new (g_io_extension_get_type (l->data), NULL, NULL, NULL);
     if (monitor)
@@ -84,14 +88,41 @@ has_quit (GstDssrPower *power)
   return quit;
 }
 
+static void
+got_bus (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GAsyncResult **answer = data;
+
+  *answer = g_object_ref (result);
+}
+
+/* The system's bus, or NULL. GIO goes on with a connection that nobody waits
+ * for; left alone half-way, it gives it to all who ask in this process from
+ * then on, even if it failed. A monitor by itself would leave it so. */
+static GDBusConnection *
+wait_for_bus (GstDssrPower *power)
+{
+  g_autoptr (GAsyncResult) answer = NULL;
+
+  g_bus_get (G_BUS_TYPE_SYSTEM, NULL, got_bus, &answer);
+  while (!answer) {
+    read_all (power, NULL);
+    g_main_context_iteration (power->context, TRUE);
+  }
+  return g_bus_get_finish (answer, NULL);
+}
+
 /* Takes a reference to the power. */
 static gpointer
 run (gpointer data)
 {
   GstDssrPower *power = data;
+  GPowerProfileMonitor *monitor = NULL;
 
   g_main_context_push_thread_default (power->context);
-  GPowerProfileMonitor *monitor = make_profile_monitor ();
+  GDBusConnection *bus = wait_for_bus (power);
+  if (!has_quit (power))
+    monitor = make_profile_monitor (bus != NULL);
   while (!has_quit (power)) {
     read_all (power, monitor);
     g_main_context_iteration (power->context, TRUE);
@@ -99,6 +130,7 @@ run (gpointer data)
   g_clear_object (&monitor);
   while (g_main_context_iteration (power->context, FALSE))
     ;
+  g_clear_object (&bus);
   g_main_context_pop_thread_default (power->context);
   g_atomic_rc_box_release_full (power, clear);
   return NULL;
