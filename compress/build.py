@@ -4,8 +4,8 @@
 
 Each step writes a file into build/models/, and is left out if it has; a step that was interrupted goes on
 where it stopped. To make a step again, delete its file and those after it. Steps, of which the first four serve both
-scenes: pack the data; train the base; cut channels (SACP); cut quads of weights (DSM); fine-tune on the scene; choose
-bits (PDE); train with quantisation (QAP); export.
+scenes: pack the data; train the base; cut channels (SACP), each rung out of the next larger one; cut quads of weights
+(DSM); fine-tune on the scene; choose bits (PDE); train with quantisation (QAP); export.
 """
 
 import argparse
@@ -21,28 +21,53 @@ MODELS = ROOT / "models"
 TUNING = 5e-4  # highest learning rate of what is trained already
 
 
+def read_config(name):
+    return tomllib.loads((CONFIGS / f"{name}.toml").read_text())
+
+
+def channels_file(config, folder):
+    return folder / f"{config['base']}-{config['rung']}-channels.pt"
+
+
+def larger_rung(config):
+    """The configuration of the rung that this one is cut from; None if that is the base."""
+    return read_config(f"{config['scene']}-x{config['scale']}-{config['cut_from']}") if "cut_from" in config else None
+
+
+def cut_from(config, folder):
+    larger = larger_rung(config)
+    return channels_file(larger, folder) if larger else CHECKPOINTS / f"{config['base']}.pt"
+
+
+def cut(config, folder, train):
+    """Steps to the channels of a rung, by way of all that it is cut from. train: options of all that trains."""
+    larger, minutes = larger_rung(config), config["minutes"]
+    if larger:
+        yield from cut(larger, folder, train)
+    else:
+        base = ["train", *train, "--config", CONFIGS / f"{config['base']}.toml", "--minutes", minutes["base"]]
+        yield "base", cut_from(config, folder), base
+    sacp = ["sacp", *train, "--float", cut_from(config, folder), "--budget", config["budget"]]
+    yield f"channels of {config['rung']}", channels_file(config, folder), [*sacp, "--minutes", minutes["channels"]]
+
+
 def steps(name, config, folder, data):
     """(what it makes, the file, module of compress and its arguments) of each step, in order."""
-    scale, minutes = config["scale"], config["minutes"]
-    base = CHECKPOINTS / f"{config['base']}.pt"
-    mixed, packed = folder / "mixed.npy", folder / f"{config['scene']}.npy"
+    minutes, mixed, packed = config["minutes"], folder / "mixed.npy", folder / f"{config['scene']}.npy"
     pack = ["pack", "--data", data, "--per-still", 72, "--per-clip", 20]
     yield "data of both scenes", mixed, [*pack, "--scenes", "landscape", "portrait"]
     yield f"data of {config['scene']}", packed, [*pack, "--scenes", config["scene"]]
 
-    patches = ["--side", 96 if scale == 2 else 128, "--seed", 1]
-    train = ["train", *patches, "--config", CONFIGS / f"{config['base']}.toml", "--data", mixed]
-    yield "base", base, [*train, "--minutes", minutes["base"]]
-    net = folder / f"{config['base']}-{config['rung']}-channels.pt"
-    sacp = ["sacp", *patches, "--data", mixed, "--float", base, "--budget", config["budget"]]
-    yield "channels", net, [*sacp, "--minutes", minutes["channels"]]
+    patches = ["--side", 96 if config["scale"] == 2 else 128, "--seed", 1]
+    yield from cut(config, folder, [*patches, "--data", mixed])
+    net, teacher = channels_file(config, folder), cut_from(config, folder)
     if "density" in config:
         dense, net = net, folder / f"{config['base']}-{config['rung']}-quads.pt"
-        dsm = ["dsm", *patches, "--data", mixed, "--float", dense, "--teacher", base, "--density", config["density"]]
+        dsm = ["dsm", *patches, "--data", mixed, "--float", dense, "--teacher", teacher, "--density", config["density"]]
         yield "quads", net, [*dsm, "--minutes", minutes["quads"]]
     patches += ["--data", packed]
     tuned = folder / f"{name}-float.pt"
-    scene = ["train", *patches, "--init", net, "--teacher", base, "--peak", TUNING, "--guide", 0]
+    scene = ["train", *patches, "--init", net, "--teacher", teacher, "--peak", TUNING, "--guide", 0]
     yield "scene", tuned, [*scene, "--minutes", minutes["scene"]]
     bits = folder / f"{name}-bits.pt"
     pde = ["pde", *patches, "--float", tuned, "--average-bits", config["average_bits"]]
@@ -66,7 +91,7 @@ def main():
         models = sorted(f.stem for f in CONFIGS.glob("*.toml") if not f.stem.startswith("base-"))
         sys.exit(f"No model {args.model}: must be one of {', '.join(models)}.")
     args.folder.mkdir(parents=True, exist_ok=True)
-    for what, out, command in steps(args.model, tomllib.loads(file.read_text()), args.folder, args.data):
+    for what, out, command in steps(args.model, read_config(args.model), args.folder, args.data):
         command = [sys.executable, "-m", f"compress.{command[0]}", *map(str, command[1:]), "--out", str(out)]
         if args.dry_run:
             print(" ".join(command))

@@ -57,7 +57,7 @@ def test_scenes_share_what_is_cut_and_are_tuned_from_there():
     for scene in ("landscape", "portrait"):
         steps = build.steps(scene, dict(config, scene=scene), build.ROOT, "data")
         ways.append({what: (out, list(map(str, command))) for what, out, command in steps})
-    for shared in ("base", "channels", "quads"):
+    for shared in ("base", "channels of saver", "quads"):
         assert ways[0][shared] == ways[1][shared]
     for way in ways:
         _, tune = way["scene"]
@@ -65,6 +65,19 @@ def test_scenes_share_what_is_cut_and_are_tuned_from_there():
         assert tune[tune.index("--teacher") + 1] == str(way["base"][0])
         assert tune[tune.index("--guide") + 1] == "0"
     assert ways[0]["scene"][0] != ways[1]["scene"][0]
+
+
+def test_rungs_are_cut_one_out_of_the_other():
+    def options(command):
+        return dict(zip(map(str, command), map(str, command[1:])))
+
+    config = tomllib.loads((build.CONFIGS / "portrait-x4-saver.toml").read_text())
+    steps = {what: (out, options(command)) for what, out, command in build.steps("a", config, build.ROOT, "data")}
+    order = ["base", "channels of quality", "channels of balanced", "channels of saver", "quads"]
+    assert [what for what in steps if what in order] == order
+    for larger, smaller in zip(order, order[1:]):
+        assert steps[smaller][1]["--float"] == str(steps[larger][0])
+    assert steps["quads"][1]["--teacher"] == steps["scene"][1]["--teacher"] == str(steps["channels of balanced"][0])
 
 
 def test_every_config_names_a_base():
