@@ -167,6 +167,9 @@ typedef struct {
 /* The devices of Vulkan, a line for each, to be shown to people; the first is
  * index 0. Freed with g_strfreev. */
 DSSR_API char **dssr_list_devices (void);
+/* Whether a session of Vulkan can have the device of this name
+ * (DssrSessionConfig.device); FALSE with DSSR_ERROR_BACKEND. */
+DSSR_API gboolean dssr_check_device (const char *device, GError **error);
 
 typedef struct _DssrSession DssrSession;
 

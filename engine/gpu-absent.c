@@ -3,12 +3,19 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/gpu-recovery.h"
 
+gboolean
+dssr_check_device (const char *device, GError **error)
+{
+  g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
+      "this build of dssr has no Vulkan backend");
+  return FALSE;
+}
+
 DssrGpu *
 dssr_gpu_new (
     const char *device, gboolean allow_cpu, int flights, GError **error)
 {
-  g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
-      "this build of dssr has no Vulkan backend");
+  dssr_check_device (device, error);
   return NULL;
 }
 

@@ -71,6 +71,19 @@ dssr_backend_exports (DssrBackend backend, const char *device)
 }
 
 gboolean
+dssr_check_device (const char *device, GError **error)
+{
+  const DssrVulkanConfig config = {.device = device, .allow_cpu = true};
+  DssrVulkanInfo info;
+  DssrVulkanMessage message;
+
+  if (dssr_vulkan_probe (&config, &info, &message))
+    return TRUE;
+  g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND, message.text);
+  return FALSE;
+}
+
+gboolean
 dssr_gpu_open (DssrGpu *gpu, GError **error)
 {
   if (!gpu->allow_cpu && !has_node ()) {

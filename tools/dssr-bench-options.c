@@ -109,6 +109,14 @@ bench_options_parse (
         "unexpected argument '%s'; see --help", (*argv)[1]);
     return FALSE;
   }
+  if (options->device && !backend)
+    backend = g_strdup ("vulkan");
+  if (options->device && !g_str_equal (backend, "vulkan")) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+        "--device is one of Vulkan's: --backend=%s does not go with it",
+        backend);
+    return FALSE;
+  }
   if (options->kernels
       && (options->model || options->threads || options->input
           || (backend && !g_str_equal (backend, "vulkan")))) {

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dssr-upscale.h"
+#include "engine/dssr.h"
 
 #include <glib/gstdio.h>
 
@@ -96,6 +97,24 @@ check_files (UpscaleOptions *options, GError **error)
          || check_target (options, options->compare, options->force, error);
 }
 
+/* Which is the backend's that has devices. */
+static gboolean
+check_device (UpscaleOptions *options, GError **error)
+{
+  if (!options->backend)
+    options->backend = g_strdup ("vulkan");
+  if (!g_str_equal (options->backend, "vulkan")) {
+    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+        "--device is one of Vulkan's: --backend=%s does not go with it",
+        options->backend);
+    return FALSE;
+  }
+  if (dssr_check_device (options->device, error))
+    return TRUE;
+  g_prefix_error (error, "--device: ");
+  return FALSE;
+}
+
 gboolean
 upscale_options_parse (
     UpscaleOptions *options, int *argc, char ***argv, GError **error)
@@ -108,6 +127,9 @@ upscale_options_parse (
           "N"},
       {"backend", 'b', 0, G_OPTION_ARG_STRING, &options->backend,
           "auto, scalar, cpu or vulkan (default: auto)", "NAME"},
+      {"device", 'd', 0, G_OPTION_ARG_STRING, &options->device,
+          "Device of Vulkan: its index, UUID or DRM node (default: the best)",
+          "DEVICE"},
       {"model", 'm', 0, G_OPTION_ARG_FILENAME, &options->model,
           "Model file (default: the one that is shipped)", "FILE"},
       {"lookahead", 'l', 0, G_OPTION_ARG_INT, &options->lookahead,
@@ -156,6 +178,7 @@ upscale_options_parse (
          && check_value ("backend",
              !options->backend || g_strv_contains (backends, options->backend),
              "auto, scalar, cpu or vulkan", error)
+         && (!options->device || check_device (options, error))
          && check_files (options, error);
 }
 
@@ -168,6 +191,7 @@ upscale_options_clear (UpscaleOptions *options)
   g_free (options->compare);
   g_free (options->model);
   g_free (options->backend);
+  g_free (options->device);
 }
 
 void
@@ -179,6 +203,8 @@ upscale_options_apply (const UpscaleOptions *options, GstElement *element)
     g_object_set (element, "model", options->model, NULL);
   if (options->backend)
     gst_util_set_object_arg (G_OBJECT (element), "backend", options->backend);
+  if (options->device)
+    g_object_set (element, "device", options->device, NULL);
   if (options->scale)
     gst_util_set_object_arg (
         G_OBJECT (element), "scale", options->scale == 2 ? "2" : "4");

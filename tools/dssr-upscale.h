@@ -26,7 +26,8 @@ typedef struct {
   double compare_at; /* seconds; negative: the middle */
   char *model;
   char *backend;
-  int scale; /* 0: the element chooses */
+  char *device; /* of Vulkan, or NULL */
+  int scale;    /* 0: the element chooses */
   int lookahead;
   int threads;
   gboolean force;

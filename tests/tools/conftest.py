@@ -42,6 +42,15 @@ def make_video(tmp_path):
     return make
 
 
+@pytest.fixture(scope='session')
+def devices():
+    """The devices of Vulkan, as they are shown to people."""
+    done = subprocess.run([BUILD / 'tools' / 'dssr-bench', '--list'], capture_output=True, text=True, check=True)
+    if not done.stdout.startswith('0: '):
+        pytest.skip('there is no Vulkan device')
+    return done.stdout.splitlines()
+
+
 @pytest.fixture
 def upscale():
     """Runs dssr-upscale with a test model, and returns the finished process."""

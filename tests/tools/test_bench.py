@@ -3,6 +3,7 @@
 SPDX-License-Identifier: LGPL-2.1-or-later
 """
 import json
+import re
 import subprocess
 
 import pytest
@@ -99,6 +100,25 @@ def test_list():
             assert line.startswith(f'{i}: ') and 'UUID' in line and 'dot products' in line
 
 
+def test_device(tmp_path, devices):
+    uuid = re.search('UUID ([0-9a-f]{32})', devices[0])[1]
+    for name in '0', uuid, f'{uuid[:8]}-{uuid[8:]}'.upper():
+        result, _ = measure(tmp_path, '--size', '16x16', '--frames', 2, '--device', name)
+        assert result['backend'].startswith('vulkan') and result['backend'][8:-1] in devices[0]
+
+
+@pytest.mark.parametrize('device', ['99', '-1', '', 'llvmpipe', '/dev/null', '0' * 32])
+@pytest.mark.parametrize('what', [['--model', MODELS / 'x2.safetensors'], ['--kernels']])
+def test_no_such_device(devices, device, what):
+    done = bench(*what, '--device', device)
+    assert done.returncode == 1 and f'there is no device "{device}"' in done.stderr, done.stderr
+
+
+def test_device_is_of_vulkan():
+    done = bench('--device', '0', '--backend', 'cpu')
+    assert done.returncode == 2 and '--backend=cpu' in done.stderr
+
+
 def test_kernels(tmp_path):
     file = tmp_path / 'kernels.json'
     done = bench('--kernels', '--size', '64x32', '--frames', 1, '--json', file)
@@ -116,6 +136,22 @@ def test_kernels(tmp_path):
     # A core does no more than its peak; the clock may rise between the two measurements.
     assert all(r['of_peak'] < 1.3 for r in rows)
     assert all(1 < peak < 10000 for peak in result['peaks'].values())
+
+
+def test_kernels_of_a_gpu(tmp_path, devices):
+    file = tmp_path / 'kernels.json'
+    done = bench('--kernels', '--backend', 'vulkan', '--size', '16x8', '--frames', 1, '--json', file)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(file.read_text())
+    assert result['device'] in devices[0] and result['dot_gmacs'] > 0 and result['copy_gbytes'] > 0
+    rows = {row['kernel']: row for row in result['kernels']}
+    cpu = tmp_path / 'cpu.json'
+    assert bench('--kernels', '--size', '1x1', '--frames', 1, '--json', cpu).returncode == 0
+    assert list(rows) == list(dict.fromkeys(row['kernel'] for row in json.loads(cpu.read_text())['kernels']))
+    for name, row in rows.items():
+        assert name in done.stdout
+        assert row['gpu_ms'] > 0 and row['mbytes'] > 0 and row['of_copy'] > 0
+        assert (row['mmacs'] > 0 and row['of_dot'] > 0) == name.startswith('conv')
 
 
 @pytest.mark.parametrize('width, height', [(1, 1), (3, 7), (17, 9)])

@@ -52,6 +52,15 @@ def test_frames_sound_and_duration_are_kept(make_video, upscale, tmp_path, scale
     assert not list(tmp_path.glob('*partial*'))
 
 
+def test_device(make_video, upscale, tmp_path, devices):
+    source, cpu, gpu = make_video(frames=3, audio=None), tmp_path / 'cpu.mkv', tmp_path / 'gpu.mkv'
+    assert upscale(source, cpu, '--backend', 'cpu', model='x2').returncode == 0
+    done = upscale(source, gpu, '--device', '0', model='x2')
+    assert done.returncode == 0 and 'warning' not in done.stderr, done.stderr
+    for a, b in zip(read(cpu)['frames'], read(gpu)['frames'], strict=True):
+        assert np.array_equal(luma(a), luma(b))
+
+
 def test_pictures_are_the_right_ones_in_the_right_order(make_video, upscale, tmp_path):
     source, target = make_video(frames=12, audio=None), tmp_path / 'out.mp4'
     done = upscale(source, target)

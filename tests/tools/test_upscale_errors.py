@@ -40,6 +40,16 @@ def test_wrong_arguments(upscale, tmp_path, arguments, words):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('device', ['99', 'llvmpipe', '/dev/null'])
+def test_no_such_device(make_video, upscale, tmp_path, devices, device):
+    refused(upscale(make_video(frames=2), tmp_path / 'out.mp4', '--device', device), f'there is no device "{device}"')
+    assert not (tmp_path / 'out.mp4').exists()
+
+
+def test_device_is_of_vulkan(make_video, upscale, tmp_path):
+    refused(upscale(make_video(frames=2), tmp_path / 'out.mp4', '--device', '0', '--backend', 'cpu'), '--backend=cpu')
+
+
 def test_output_is_the_input(make_video, upscale, tmp_path):
     source = make_video(frames=2)
     before = source.read_bytes()
