@@ -81,6 +81,13 @@ find_variants (const Bench *bench, const BenchShape *shape, Variant *variants)
       [BENCH_ATTENTION] = offsetof (DssrKernels, attention),
       [BENCH_BICUBIC] = offsetof (DssrKernels, bicubic),
       [BENCH_HEAD] = offsetof (DssrKernels, head),
+      [BENCH_CONTRAST] = offsetof (DssrKernels, contrast),
+      [BENCH_CONV_BORDER] = offsetof (DssrKernels, conv_border),
+      [BENCH_DEFORM_ZERO] = offsetof (DssrKernels, deform_zero),
+      [BENCH_SHUFFLE] = offsetof (DssrKernels, shuffle),
+      [BENCH_POOL] = offsetof (DssrKernels, pool),
+      [BENCH_MODULATE] = offsetof (DssrKernels, modulate),
+      [BENCH_HEAD_PLANES] = offsetof (DssrKernels, head_planes),
   };
   const gsize offset = offsets[shape->kernel];
   int n = 0;

@@ -17,6 +17,14 @@ typedef enum {
   BENCH_ATTENTION,
   BENCH_BICUBIC,
   BENCH_HEAD,
+  BENCH_CONTRAST,
+  /* Those that only the CPU has. */
+  BENCH_CONV_BORDER,
+  BENCH_DEFORM_ZERO,
+  BENCH_SHUFFLE,
+  BENCH_POOL,
+  BENCH_MODULATE,
+  BENCH_HEAD_PLANES,
 } BenchKernel;
 
 typedef struct {
@@ -46,12 +54,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (BenchWork, bench_work_free)
 /* What a kernel works on, and how; the shape says which of it there is. */
 typedef struct {
   const DssrTensor *out, *in;
-  const DssrSamples *small, *large;
+  const DssrSamples *small, *large; /* three each, or the first alone */
   const DssrConv *conv;
   DssrDeform deform;
   DssrAdd add;
   DssrAttention attention;
+  DssrModulate modulate;
   DssrBicubic bicubic;
+  DssrContrast contrast;
 } BenchParts;
 
 BenchParts bench_work_parts (const BenchWork *work);

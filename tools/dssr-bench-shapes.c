@@ -38,5 +38,13 @@ const BenchShape bench_shapes[] = {
     {.name = "bicubic x2", .kernel = BENCH_BICUBIC, .scale = 2, .depth = 8},
     {.name = "bicubic x4", .kernel = BENCH_BICUBIC, .scale = 4, .depth = 8},
     {.name = "bicubic x4, 10 bits", .kernel = BENCH_BICUBIC, .scale = 4, .depth = 10},
+    {.name = "contrast x2", .kernel = BENCH_CONTRAST, .scale = 2, .depth = 8},
+    {.name = "contrast x4, 10 bits", .kernel = BENCH_CONTRAST, .scale = 4, .depth = 10},
+    {.name = "border 3x3 16 to 16", .kernel = BENCH_CONV_BORDER, .taps = 3, .stride = 1, .in = 16, .out = 16},
+    {.name = "deform 3x3 16, zero outside", .kernel = BENCH_DEFORM_ZERO, .taps = 3, .in = 16, .out = 144},
+    {.name = "shuffle 64", .kernel = BENCH_SHUFFLE, .in = 64, .out = 16},
+    {.name = "pool 16", .kernel = BENCH_POOL, .in = 16, .out = 16},
+    {.name = "modulate 16", .kernel = BENCH_MODULATE, .in = 16, .out = 16},
+    {.name = "head of RGB x2", .kernel = BENCH_HEAD_PLANES, .in = 12, .scale = 2, .depth = 8},
     {.name = NULL},
 };

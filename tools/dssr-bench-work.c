@@ -3,21 +3,24 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dssr-bench-kernels.h"
 
+#include <string.h>
+
 /* Rows of the small picture that a call works on; a ring holds those that a
  * stride of 2 needs, and the power of two. */
 enum { BAND = 8, RING = 32 };
 
 #define MAX_TENSORS 4
+#define MAX_PLANES 3
 
 struct _BenchWork {
   const BenchShape *shape;
   int width, height;
   DssrTensor out, in[3];
-  DssrSamples small, large;
-  guint8 *memory[MAX_TENSORS + 2];
+  DssrSamples small[MAX_PLANES], large[MAX_PLANES];
+  guint8 *memory[MAX_TENSORS + 2 * MAX_PLANES];
   int n_memory;
   GRand *rand;
-  guint8 table[256];
+  guint8 table[256], outside[64];
   DssrConv conv;
   gsize weight_quads; /* that are not zero */
   int8_t *weight;
@@ -57,7 +60,7 @@ init_tensor (BenchWork *work, DssrTensor *tensor, int channels, int width,
 }
 
 static void
-init_samples (BenchWork *work, DssrSamples *samples, int scale)
+init_plane (BenchWork *work, DssrSamples *samples, int scale)
 {
   const int bytes = work->shape->depth > 8 ? 2 : 1;
   samples->width = work->width * scale;
@@ -69,6 +72,14 @@ init_samples (BenchWork *work, DssrSamples *samples, int scale)
   samples->data = allocate (work, size, 255);
   for (gsize i = 1; bytes == 2 && i < size; i += 2)
     ((guint8 *)samples->data)[i] &= (1 << (samples->depth - 8)) - 1;
+}
+
+static void
+init_samples (BenchWork *work, DssrSamples *planes, int scale)
+{
+  const int n = work->shape->kernel == BENCH_HEAD_PLANES ? MAX_PLANES : 1;
+  for (int i = 0; i < n; i++)
+    init_plane (work, &planes[i], scale);
 }
 
 static void
@@ -117,6 +128,9 @@ init_conv (BenchWork *work)
       .max = shape->bits == 4 ? 15 : 255,
   };
   init_weights (work);
+  memset (work->outside, 10, sizeof work->outside);
+  work->conv.outside =
+      shape->kernel == BENCH_CONV_BORDER ? work->outside : NULL;
   work->conv.weight = work->weight;
   work->conv.mask = shape->density ? work->mask : NULL;
   work->conv.bias = work->bias;
@@ -150,21 +164,30 @@ bench_work_new (const BenchShape *shape, int width, int height)
   int out_width = width, out_height = height;
   switch (shape->kernel) {
     case BENCH_CONV:
+    case BENCH_CONV_BORDER:
       init_conv (work);
       out_width = (width + shape->stride - 1) / shape->stride;
       out_height = (height + shape->stride - 1) / shape->stride;
       init_tensor (work, &work->in[0], shape->in, width, height, FALSE, RING);
       break;
     case BENCH_DEFORM:
+    case BENCH_DEFORM_ZERO:
       init_tensor (work, &work->in[0], shape->in, width, height, FALSE, 0);
       init_offsets (work, &work->in[1], shape->taps);
       break;
+    case BENCH_POOL:
+      out_width = (width + 1) / 2;
+      out_height = (height + 1) / 2;
+      init_tensor (work, &work->in[0], shape->in, width, height, FALSE, RING);
+      break;
     case BENCH_UP2:
+    case BENCH_SHUFFLE:
       out_width *= 2;
       out_height *= 2;
       init_tensor (work, &work->in[0], shape->in, width, height, FALSE, RING);
       break;
     case BENCH_ATTENTION:
+    case BENCH_MODULATE:
       init_tensor (work, &work->in[2], shape->out, width, height, FALSE, RING);
       /* fall through */
     case BENCH_ADD:
@@ -172,13 +195,15 @@ bench_work_new (const BenchShape *shape, int width, int height)
       init_tensor (work, &work->in[1], shape->in, width, height, FALSE, RING);
       break;
     case BENCH_HEAD:
+    case BENCH_HEAD_PLANES:
       init_tensor (work, &work->in[0], shape->in, width, height, TRUE, RING);
       /* fall through */
     case BENCH_BICUBIC:
-      init_samples (work, &work->large, shape->scale);
+    case BENCH_CONTRAST:
+      init_samples (work, work->large, shape->scale);
       /* fall through */
     case BENCH_INPUT:
-      init_samples (work, &work->small, 1);
+      init_samples (work, work->small, 1);
       break;
   }
   if (shape->out)
@@ -204,7 +229,11 @@ bench_work_free (BenchWork *work)
 double
 bench_work_macs (const BenchWork *work)
 {
-  return 4. * (double)work->weight_quads * work->out.width * work->out.height;
+  /* A border's are few. */
+  return work->shape->kernel == BENCH_CONV
+             ? 4. * (double)work->weight_quads * work->out.width
+                   * work->out.height
+             : 0;
 }
 
 void *
@@ -228,13 +257,15 @@ bench_work_parts (const BenchWork *work)
   return (BenchParts){
       .out = &work->out,
       .in = work->in,
-      .small = &work->small,
-      .large = &work->large,
+      .small = work->small,
+      .large = work->large,
       .conv = &work->conv,
       .deform = {shape->taps, work->in[0].quads, 256, 10, work->table},
       .add = {9, 8, 7, 255, 9000, 8000},
       .attention = {9, 9, 9, 4, 9000, work->table},
+      .modulate = {9, 8, 7, 255, 9000, 8000, work->table},
       .bicubic = {shape->scale, phase, phase},
+      .contrast = {shape->scale, 256, 3504, 20000, 128, 320},
   };
 }
 
@@ -247,7 +278,7 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
 
   switch (shape->kernel) {
     case BENCH_INPUT:
-      table->input (out, &work->small, 1, 1, y0, y1);
+      table->input (out, work->small, 1, 1, y0, y1);
       break;
     case BENCH_CONV:
       table->conv (out, in, 1, &work->conv, y0, y1);
@@ -265,11 +296,35 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
       table->attention (out, &in[0], &in[1], &in[2], &parts.attention, y0, y1);
       break;
     case BENCH_BICUBIC:
-      table->bicubic (&work->large, &work->small, &parts.bicubic, y0, y1);
+      table->bicubic (work->large, work->small, &parts.bicubic, y0, y1);
       break;
     case BENCH_HEAD:
-      table->head (&work->large, &work->small, &in[0], &parts.bicubic,
+      table->head (work->large, work->small, &in[0], &parts.bicubic,
           shape->scale, y0, y1);
+      break;
+    case BENCH_CONTRAST:
+      table->contrast (work->large, work->small, &parts.contrast, y0, y1);
+      break;
+    case BENCH_CONV_BORDER:
+      table->conv_border (out, in, 1, &work->conv, y0, y1);
+      break;
+    case BENCH_DEFORM_ZERO:
+      table->deform_zero (out, &in[0], &in[1], &parts.deform, y0, y1);
+      break;
+    case BENCH_SHUFFLE:
+      table->shuffle (out, &in[0], 7, y0, y1);
+      break;
+    case BENCH_POOL: {
+      const DssrPooling pool = {.average = TRUE, .zero = 7};
+      table->pool (out, &in[0], &pool, y0, y1);
+      break;
+    }
+    case BENCH_MODULATE:
+      table->modulate (out, &in[0], &in[1], &in[2], &parts.modulate, y0, y1);
+      break;
+    case BENCH_HEAD_PLANES:
+      table->head_planes (work->large, work->small, MAX_PLANES, &in[0],
+          &parts.bicubic, FALSE, shape->scale, y0, y1);
       break;
   }
 }
@@ -277,7 +332,7 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
 void
 bench_work_run (BenchWork *work, const DssrKernels *table, const void *packed)
 {
-  const int rows = work->large.data ? work->large.height : work->out.height;
+  const int rows = work->large->data ? work->large->height : work->out.height;
   const int band = MAX (1, BAND * rows / work->height);
   work->conv.packed = packed;
   for (int y = 0; y < rows; y += band)
