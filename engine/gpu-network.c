@@ -1,6 +1,7 @@
 /* A model on a GPU: its memory and its commands.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/gpu-fuse.h"
 #include "engine/gpu-pictures.h"
 #include "engine/gpu.h"
 #include "engine/picture.h"
@@ -216,7 +217,8 @@ dssr_gpu_network_free (DssrGpuNetwork *network)
   for (int kind = 0; kind < DSSR_N_PROGRAMS; kind++) {
     g_free (network->programs[kind].tensors);
     g_free (network->programs[kind].kept);
-    g_free (network->programs[kind].order);
+    g_free (network->programs[kind].virtual);
+    g_free (network->programs[kind].groups);
   }
   dssr_plan_free (network->plan);
   dssr_model_unref (network->model);
@@ -244,29 +246,46 @@ get_tensor (
   return tensor;
 }
 
+/* What a program is recorded with. */
+typedef struct {
+  const DssrGpuNetwork *network;
+  DssrVulkanCommands *commands;
+  DssrProgramKind kind;
+  const DssrRun *run;
+  const DssrVulkanPlane *luma, *enlarged;
+} Recorder;
+
+/* An input of a node, where it is in memory. */
 static DssrVulkanTensor
-get_input (const DssrGpuNetwork *network, DssrProgramKind kind,
-    const DssrSource *source, const DssrRun *run)
+get_input (const Recorder *recorder, int node, int i)
 {
-  if (source->frame == DSSR_OWN)
-    return get_tensor (network, kind, source->node, run->slot);
-  return get_tensor (network, DSSR_PROGRAM_FRAME, source->node,
-      source->frame == DSSR_CENTRE ? run->slot : run->aligned[source->frame]);
+  const DssrGpuNetwork *network = recorder->network;
+  const DssrRun *run = recorder->run;
+  const DssrSource source =
+      dssr_gpu_source (&network->plan->programs[recorder->kind],
+          network->programs[recorder->kind].virtual, node, i);
+
+  if (source.frame == DSSR_OWN)
+    return get_tensor (network, recorder->kind, source.node, run->slot);
+  return get_tensor (network, DSSR_PROGRAM_FRAME, source.node,
+      source.frame == DSSR_CENTRE ? run->slot : run->aligned[source.frame]);
 }
 
 static void
-record_node (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
-    DssrProgramKind kind, int index, const DssrRun *run,
-    const DssrVulkanPlane *luma, const DssrVulkanPlane *enlarged)
+record_node (const Recorder *recorder, int index)
 {
-  const DssrNode *node = &network->plan->programs[kind].nodes[index];
+  const DssrGpuNetwork *network = recorder->network;
+  DssrVulkanCommands *commands = recorder->commands;
+  const DssrVulkanPlane *luma = recorder->luma;
+  const DssrNode *node = &network->plan->programs[recorder->kind].nodes[index];
   const DssrOp *op = node->op;
   int unshuffle = network->model->unshuffle;
   guint32 weights = network->weights[node->stage][node->index];
-  DssrVulkanTensor out = get_tensor (network, kind, index, run->slot);
+  DssrVulkanTensor out =
+      get_tensor (network, recorder->kind, index, recorder->run->slot);
   DssrVulkanTensor in[DSSR_MAX_INPUTS];
   for (int i = 0; i < op->n_inputs; i++)
-    in[i] = get_input (network, kind, &node->sources[i], run);
+    in[i] = get_input (recorder, index, i);
 
   switch (op->kind) {
     case DSSR_OP_INPUT:
@@ -289,23 +308,104 @@ record_node (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
           commands, &out, &in[0], &in[1], &in[2], &op->attention, weights);
       break;
     case DSSR_OP_HEAD:
-      dssr_vulkan_head (commands, enlarged, luma, &in[0], &network->bicubic[0],
-          network->model->scale * unshuffle);
+      dssr_vulkan_head (commands, recorder->enlarged, luma, &in[0],
+          &network->bicubic[0], network->model->scale * unshuffle);
       break;
     default:
       g_assert_not_reached ();
   }
 }
 
-static void
-record_program (const DssrGpuNetwork *network, DssrVulkanCommands *commands,
-    DssrProgramKind kind, const DssrRun *run, const DssrVulkanPlane *luma,
-    const DssrVulkanPlane *enlarged)
+/* An input of a step: one that the chain makes, or a tensor. */
+static DssrVulkanInput
+make_input (const Recorder *recorder, const int *makers, int node, int i)
 {
-  const DssrGpuProgram *program = &network->programs[kind];
-  for (int i = 0; i < program->n_order; i++)
-    record_node (
-        network, commands, kind, program->order[i], run, luma, enlarged);
+  const DssrSource *source =
+      &recorder->network->plan->programs[recorder->kind].nodes[node].sources[i];
+  DssrVulkanInput input = {.step = -1};
+
+  if (source->frame == DSSR_OWN && makers[source->node] > 0)
+    input.step = makers[source->node] - 1;
+  else
+    input.tensor = get_input (recorder, node, i);
+  return input;
+}
+
+/* Fills a step from those of a group's nodes that it begins with; returns how
+ * many they are. */
+static int
+make_step (const Recorder *recorder, const int *makers, const int *nodes,
+    DssrVulkanStep *step)
+{
+  const DssrGpuNetwork *network = recorder->network;
+  const DssrNode *all = network->plan->programs[recorder->kind].nodes;
+  const DssrNode *node = &all[nodes[0]];
+  const guint32 *weights = network->weights[node->stage];
+
+  step->n_in = node->op->n_inputs;
+  for (int i = 0; i < step->n_in; i++)
+    step->in[i] = make_input (recorder, makers, nodes[0], i);
+  step->place = weights[node->index];
+  switch (node->op->kind) {
+    case DSSR_OP_ADD:
+      step->kind = DSSR_VULKAN_STEP_ADD;
+      step->add = &node->op->add;
+      return 1;
+    case DSSR_OP_ATTENTION:
+      step->kind = DSSR_VULKAN_STEP_ATTENTION;
+      step->attention = &node->op->attention;
+      return 1;
+    default:
+      step->kind = DSSR_VULKAN_STEP_CONV;
+      step->conv = &node->op->conv;
+      if (!node->op->wide)
+        return 1;
+  }
+  const DssrNode *deform = &all[nodes[1]], *conv = &all[nodes[2]];
+  step->kind = DSSR_VULKAN_STEP_SAMPLE;
+  step->offset = step->conv;
+  step->offset_place = step->place;
+  step->deform = &deform->op->deform;
+  step->table = weights[deform->index];
+  step->conv = &conv->op->conv;
+  step->place = weights[conv->index];
+  step->in[1] = make_input (recorder, makers, nodes[1], 0);
+  step->n_in = 2;
+  return 3;
+}
+
+static void
+record_chain (const Recorder *recorder, const DssrGpuGroup *group)
+{
+  const DssrProgram *plan = &recorder->network->plan->programs[recorder->kind];
+  DssrVulkanStep steps[DSSR_VULKAN_CHAIN_LENGTH] = {0};
+  DssrVulkanTensor made[DSSR_VULKAN_CHAIN_LENGTH];
+  g_autofree int *makers = g_new0 (int, plan->n_nodes); /* steps, from 1 */
+  int n = 0;
+
+  for (int i = 0; i < group->n_nodes; n++) {
+    i += make_step (recorder, makers, &group->nodes[i], &steps[n]);
+    makers[group->nodes[i - 1]] = n + 1;
+    if (!group->stored[i - 1])
+      continue;
+    made[n] = get_tensor (recorder->network, recorder->kind,
+        group->nodes[i - 1], recorder->run->slot);
+    steps[n].out = &made[n];
+  }
+  dssr_vulkan_chain (recorder->commands, steps, n);
+}
+
+static void
+record_program (const Recorder *recorder)
+{
+  const DssrGpuProgram *program = &recorder->network->programs[recorder->kind];
+  for (int i = 0; i < program->n_groups; i++) {
+    const DssrGpuGroup *group = &program->groups[i];
+    if (group->n_nodes == 1)
+      record_node (recorder, group->nodes[0]);
+    else
+      record_chain (recorder, group);
+  }
 }
 
 static DssrVulkanCommands *
@@ -322,13 +422,22 @@ record (const DssrGpuNetwork *network, const DssrJob *job,
     dssr_vulkan_bicubic (commands, &pictures->planes[i].out,
         &pictures->planes[i].in, &network->bicubic[dssr_gpu_plane (job, i)]);
   for (int i = 0; i < job->n_new_frames; i++)
-    record_program (network, commands, DSSR_PROGRAM_FRAME,
-        &(DssrRun){.slot = job->new_frames[i].slot}, &pictures->new_frames[i],
-        NULL);
+    record_program (&(Recorder){
+        .network = network,
+        .commands = commands,
+        .kind = DSSR_PROGRAM_FRAME,
+        .run = &(DssrRun){.slot = job->new_frames[i].slot},
+        .luma = &pictures->new_frames[i],
+    });
   if (job->enlarge)
-    record_program (network, commands, DSSR_PROGRAM_ENLARGE,
-        &(DssrRun){.slot = job->centre, .aligned = job->aligned},
-        &pictures->luma, &pictures->enlarged);
+    record_program (&(Recorder){
+        .network = network,
+        .commands = commands,
+        .kind = DSSR_PROGRAM_ENLARGE,
+        .run = &(DssrRun){.slot = job->centre, .aligned = job->aligned},
+        .luma = &pictures->luma,
+        .enlarged = &pictures->enlarged,
+    });
   if (job->contrast) {
     const DssrVulkanPlane *in =
         job->enlarge ? &pictures->luma : &pictures->planes[0].in;

@@ -6,14 +6,24 @@
 #include "engine/gpu.h"
 #include "kernels/vulkan/vulkan.h"
 
+/* The nodes of one operation of the GPU. */
+#define DSSR_GPU_MAX_GROUP (DSSR_VULKAN_CHAIN_LENGTH + 2)
+typedef struct {
+  int nodes[DSSR_GPU_MAX_GROUP];
+  bool stored[DSSR_GPU_MAX_GROUP]; /* others read it */
+  int n_nodes;
+  int position; /* of the first in the order of the nodes */
+} DssrGpuGroup;
+
 /* The operations of a program in the order in which they are recorded, and
- * where what they make lies: in the slot of a frame, or in the part of the
- * arena that all share. */
+ * where what they make lies: in the slot of a frame, in the part of the arena
+ * that all share, or nowhere. */
 typedef struct {
   DssrVulkanTensor *tensors; /* of each node */
   bool *kept;                /* in the slot */
-  int *order;                /* nodes */
-  int n_order;
+  bool *virtual;             /* up2 that its readers do as they read */
+  DssrGpuGroup *groups;
+  int n_groups;
 } DssrGpuProgram;
 
 /* Where the planes of a job lie. */

@@ -100,13 +100,16 @@ static bool
 depends (const DssrVulkanCommands *commands, const DssrOperation *operation)
 {
   if (commands->n_reads + operation->n_in > DSSR_MAX_PENDING
-      || commands->n_writes + 1 > DSSR_MAX_PENDING)
+      || commands->n_writes + operation->n_out > DSSR_MAX_PENDING)
     return true;
   for (int i = 0; i < operation->n_in; i++)
     if (overlaps (commands->writes, commands->n_writes, &operation->in[i]))
       return true;
-  return overlaps (commands->writes, commands->n_writes, &operation->out)
-         || overlaps (commands->reads, commands->n_reads, &operation->out);
+  for (int i = 0; i < operation->n_out; i++)
+    if (overlaps (commands->writes, commands->n_writes, &operation->out[i])
+        || overlaps (commands->reads, commands->n_reads, &operation->out[i]))
+      return true;
+  return false;
 }
 
 static void
@@ -121,7 +124,8 @@ wait_for_operands (DssrVulkanCommands *commands, const DssrOperation *operation)
   }
   for (int i = 0; i < operation->n_in; i++)
     commands->reads[commands->n_reads++] = operation->in[i];
-  commands->writes[commands->n_writes++] = operation->out;
+  for (int i = 0; i < operation->n_out; i++)
+    commands->writes[commands->n_writes++] = operation->out[i];
 }
 
 /* ---- dma-bufs ---- */
@@ -241,16 +245,19 @@ bind_operands (DssrVulkanCommands *commands, const DssrOperation *operation)
   if (result != VK_SUCCESS)
     return result;
 
-  buffers[0] = show (memory, &operation->out);
-  for (int i = 1; i < DSSR_N_BINDINGS; i++)
+  buffers[0] = show (memory, &operation->out[0]);
+  for (int i = 1; i <= DSSR_WEIGHTS_BINDING; i++)
     buffers[i] = i <= operation->n_in
                      ? show (memory, &operation->in[i - 1])
                      : (VkDescriptorBufferInfo){
                          .buffer = memory->buffers[DSSR_BUFFER_WEIGHTS].buffer,
                          .range = VK_WHOLE_SIZE,
                      };
-  for (int i = 0; i <= operation->n_in; i++)
-    if (buffers[i].range > vulkan->limits.maxStorageBufferRange)
+  buffers[DSSR_ALSO_BINDING] =
+      show (memory, &operation->out[operation->n_out - 1]);
+  for (int i = 0; i < DSSR_N_BINDINGS; i++)
+    if (buffers[i].range != VK_WHOLE_SIZE
+        && buffers[i].range > vulkan->limits.maxStorageBufferRange)
       return VK_ERROR_FEATURE_NOT_PRESENT;
   VkWriteDescriptorSet writes[DSSR_N_BINDINGS];
   for (uint32_t i = 0; i < DSSR_N_BINDINGS; i++)
@@ -311,7 +318,9 @@ count_traffic (DssrVulkanCommands *commands, const DssrOperation *operation)
 
   for (int i = 0; operation->n_read == 0 && i < operation->n_in; i++)
     words += operation->in[i].end - operation->in[i].begin;
-  commands->traffic += 4 * (words + operation->out.end - operation->out.begin);
+  for (int i = 0; i < operation->n_out; i++)
+    words += operation->out[i].end - operation->out[i].begin;
+  commands->traffic += 4 * words;
 }
 
 void
@@ -322,7 +331,8 @@ dssr_vulkan_record (
     return;
   for (int i = 0; i < operation->n_in; i++)
     take_foreign (commands, operation->in[i].shared);
-  take_foreign (commands, operation->out.shared);
+  for (int i = 0; i < operation->n_out; i++)
+    take_foreign (commands, operation->out[i].shared);
   if (commands->result != VK_SUCCESS)
     return;
   wait_for_operands (commands, operation);

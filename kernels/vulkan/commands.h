@@ -13,8 +13,8 @@ typedef struct {
   const void *push;
   uint32_t push_size;
   int width, height, depth; /* invocations */
-  DssrOperand out, in[DSSR_MAX_OPERANDS];
-  int n_in;
+  DssrOperand out[2], in[DSSR_MAX_OPERANDS];
+  int n_out, n_in;
   uint64_t n_read; /* words; 0: those of the inputs */
 } DssrOperation;
 

@@ -2,28 +2,14 @@
  * which have a pipeline each, in which the weights that are zero do not occur.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "kernels/vulkan/commands.h"
+#include "kernels/vulkan/setup.h"
 
 #include <string.h>
 
-enum { MAX_INPUTS = 16, OWN = DSSR_MAX_OPERANDS - 1 };
+enum { OWN = DSSR_MAX_OPERANDS - 1 };
 
-/* The constants of both shaders; those of the sparse one alone. */
-enum {
-  N_DENSE = 6,
-  N_MASK = 32,
-  N_SPARSE = N_DENSE + DSSR_MAX_OPERANDS + N_MASK
-};
-
-/* The push constants. */
-typedef struct {
-  uint32_t in_size, out_size;
-  uint32_t params_at, weights_at;
-  uint32_t in_quads, quantise, n_in;
-  uint32_t in_at[MAX_INPUTS - OWN], quads[MAX_INPUTS / 2];
-} Push;
-
-/* Output quads and pixels that an invocation makes: up to 32 sums. */
+/* Output quads and pixels that an invocation makes: up to 32 sums. The pixels
+ * are an even number, which inputs that are half as large want. */
 static void
 choose_tile (const DssrConv *conv, int *quads, int *pixels)
 {
@@ -51,7 +37,7 @@ is_sparse (const DssrConv *conv, int n_in, int quads)
   int all = 4 * conv->out_quads * conv->in_quads * taps, present = 0;
 
   if (!conv->mask || quads < conv->out_quads || n_in > DSSR_MAX_OPERANDS
-      || 4 * quads * conv->in_quads * taps > 32 * N_MASK)
+      || 4 * quads * conv->in_quads * taps > 32 * DSSR_SPARSE_MASK_SIZE)
     return false;
   for (int i = 0; i < all; i++)
     present += conv->mask[i >> 3] >> (i & 7) & 1;
@@ -65,7 +51,6 @@ fill_mask (const DssrConv *conv, int32_t *mask)
   const int taps = conv->kernel * conv->kernel;
   int bit = 0;
 
-  memset (mask, 0, N_MASK * sizeof *mask);
   for (int i = 0; i < conv->in_quads; i++)
     for (int tap = 0; tap < taps; tap++)
       for (int channel = 0; channel < 4 * conv->out_quads; channel++, bit++)
@@ -74,19 +59,62 @@ fill_mask (const DssrConv *conv, int32_t *mask)
               (int32_t)((uint32_t)mask[bit / 32] | (uint32_t)1 << bit % 32);
 }
 
+bool
+dssr_conv_set_mask (DssrConvSetup *setup, const DssrVulkan *vulkan,
+    const DssrVulkanTensor *in, int n_in, const DssrConv *conv)
+{
+  if (!vulkan->sparse
+      || !is_sparse (conv, n_in, setup->constants[DSSR_CONV_QUADS]))
+    return false;
+  for (int i = 0; i < n_in; i++)
+    setup->constants[DSSR_SPARSE_QUADS + i] = in[i].quads;
+  fill_mask (conv, setup->constants + DSSR_SPARSE_MASK);
+  return true;
+}
+
+void
+dssr_conv_set_up (DssrConvSetup *setup, const DssrVulkanTensor *out,
+    const DssrVulkanTensor *in, int n_in, const DssrConv *conv,
+    uint32_t weights)
+{
+  int quads, pixels;
+
+  choose_tile (conv, &quads, &pixels);
+  setup->constants[DSSR_CONV_KERNEL] = conv->kernel;
+  setup->constants[DSSR_CONV_STRIDE] = conv->stride;
+  setup->constants[DSSR_CONV_PIXELS] = pixels;
+  setup->constants[DSSR_CONV_QUADS] = quads;
+  setup->constants[DSSR_CONV_WIDE] = conv->wide;
+  setup->constants[DSSR_CONV_INPUTS] =
+      n_in < DSSR_MAX_OPERANDS ? n_in : DSSR_MAX_OPERANDS;
+  setup->push.in_size = dssr_tensor_size (conv->stride > 1 ? &in[0] : out);
+  setup->push.out_size = dssr_tensor_size (out);
+  setup->push.low_size =
+      dssr_pack_size ((out->width + 1) / 2, (out->height + 1) / 2);
+  setup->push.params_at = weights;
+  setup->push.weights_at = weights + 3 * (uint32_t)conv->out_quads;
+  setup->push.in_quads = (uint32_t)conv->in_quads;
+  setup->push.quantise = dssr_conv_quantise (conv);
+  setup->push.n_in = (uint32_t)n_in;
+  for (int i = 0; i < n_in; i++) {
+    setup->push.list[i / 2] |= (uint32_t)in[i].quads << 16 * (i & 1);
+    if (dssr_conv_is_up (&in[i], out))
+      setup->constants[DSSR_CONV_UPS] |= 1 << (i < OWN ? i : OWN);
+  }
+}
+
+/* The last one that is bound is what holds all that are left. */
 static void
-add_inputs (
-    DssrOperation *operation, Push *push, const DssrVulkanTensor *in, int n_in)
+add_inputs (DssrOperation *operation, DssrConvPush *push,
+    const DssrVulkanTensor *in, int n_in)
 {
   for (int i = 0; i < n_in; i++) {
     const DssrOperand operand = dssr_tensor_operand (&in[i]);
-    push->quads[i / 2] |= (uint32_t)in[i].quads << 16 * (i & 1);
     operation->n_read += operand.end - operand.begin;
     if (i <= OWN) {
       operation->in[i] = operand;
       continue;
     }
-    /* The last one is what holds all that are left. */
     DssrOperand *rest = &operation->in[OWN];
     if (operand.begin < rest->begin)
       rest->begin = operand.begin;
@@ -94,25 +122,8 @@ add_inputs (
       rest->end = operand.end;
   }
   for (int i = OWN; i < n_in; i++)
-    push->in_at[i - OWN] = in[i].at - (uint32_t)operation->in[OWN].begin;
-}
-
-static void
-record_sparse (DssrVulkanCommands *commands, const DssrVulkanTensor *in,
-    const DssrConv *conv, DssrOperation *operation)
-{
-  int32_t constants[N_SPARSE];
-
-  memcpy (constants, operation->constants, N_DENSE * sizeof *constants);
-  for (int i = 0; i < DSSR_MAX_OPERANDS; i++)
-    constants[N_DENSE + i] = i < operation->n_in ? in[i].quads : 0;
-  fill_mask (conv, constants + N_DENSE + DSSR_MAX_OPERANDS);
-  operation->shader = commands->memory->vulkan->dot
-                          ? DSSR_SHADER_CONV_SPARSE_DOT
-                          : DSSR_SHADER_CONV_SPARSE;
-  operation->constants = constants;
-  operation->n_constants = N_SPARSE;
-  dssr_vulkan_record (commands, operation);
+    push->list[DSSR_LIST_AT + i - OWN] =
+        in[i].at - (uint32_t)operation->in[OWN].begin;
 }
 
 void
@@ -120,38 +131,29 @@ dssr_vulkan_conv (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanTensor *in, int n_in, const DssrConv *conv,
     uint32_t weights)
 {
-  Push push = {
-      .in_size = dssr_tensor_size (&in[0]),
-      .out_size = dssr_tensor_size (out),
-      .params_at = weights,
-      .weights_at = weights + 3 * (uint32_t)conv->out_quads,
-      .in_quads = (uint32_t)conv->in_quads,
-      .quantise = (uint32_t)conv->shift,
-      .n_in = (uint32_t)n_in,
-  };
-  int quads, pixels;
+  const DssrVulkan *vulkan = commands->memory->vulkan;
+  DssrConvSetup setup = {0};
 
-  choose_tile (conv, &quads, &pixels);
-  const int bound = n_in < DSSR_MAX_OPERANDS ? n_in : DSSR_MAX_OPERANDS;
-  const int32_t constants[N_DENSE] = {
-      conv->kernel, conv->stride, pixels, quads, conv->wide, bound};
+  dssr_conv_set_up (&setup, out, in, n_in, conv, weights);
+  const int pixels = setup.constants[DSSR_CONV_PIXELS];
+  const bool sparse = dssr_conv_set_mask (&setup, vulkan, in, n_in, conv);
+  const DssrShader shaders[2][2] = {
+      {DSSR_SHADER_CONV, DSSR_SHADER_CONV_DOT},
+      {DSSR_SHADER_CONV_SPARSE, DSSR_SHADER_CONV_SPARSE_DOT},
+  };
   DssrOperation operation = {
-      .shader = commands->memory->vulkan->dot ? DSSR_SHADER_CONV_DOT
-                                              : DSSR_SHADER_CONV,
-      CONSTANTS (constants),
-      PUSH (push),
+      .shader = shaders[sparse][vulkan->dot],
+      .constants = setup.constants,
+      .n_constants = sparse ? DSSR_SPARSE_END : DSSR_CONV_END,
+      PUSH (setup.push),
       .width = (out->width + pixels - 1) / pixels,
       .height = out->height,
-      .depth = conv->out_quads / quads,
-      .out = dssr_tensor_operand (out),
-      .n_in = bound,
+      .depth = conv->out_quads / setup.constants[DSSR_CONV_QUADS],
+      .out = {dssr_tensor_operand (out)},
+      .n_out = 1,
+      .n_in = setup.constants[DSSR_CONV_INPUTS],
   };
 
-  if (!conv->wide)
-    push.quantise |= (uint32_t)conv->zero << 8 | (uint32_t)conv->max << 16;
-  add_inputs (&operation, &push, in, n_in);
-  if (commands->memory->vulkan->sparse && is_sparse (conv, n_in, quads))
-    record_sparse (commands, in, conv, &operation);
-  else
-    dssr_vulkan_record (commands, &operation);
+  add_inputs (&operation, &setup.push, in, n_in);
+  dssr_vulkan_record (commands, &operation);
 }

@@ -280,6 +280,9 @@ dssr_vulkan_describe (VkPhysicalDevice device, int index, DssrVulkanInfo *info)
     strcpy (info->lacks, "Vulkan 1.2");
   else if (!can_compute (device))
     strcpy (info->lacks, "a queue that computes");
+  else if (properties.limits.maxPerStageDescriptorStorageBuffers
+           < DSSR_N_BINDINGS)
+    strcpy (info->lacks, "shaders with enough buffers");
   else
     ask_more (device, info);
 }

@@ -15,6 +15,10 @@ typedef enum {
   DSSR_SHADER_CONV_DOT,
   DSSR_SHADER_CONV_SPARSE,
   DSSR_SHADER_CONV_SPARSE_DOT,
+  DSSR_SHADER_CHAIN,
+  DSSR_SHADER_CHAIN_DOT,
+  DSSR_SHADER_CHAIN_SPARSE,
+  DSSR_SHADER_CHAIN_SPARSE_DOT,
   DSSR_SHADER_DEFORM,
   DSSR_SHADER_ADD,
   DSSR_SHADER_UP2,
@@ -24,7 +28,7 @@ typedef enum {
   DSSR_SHADER_BENCH,
   DSSR_SHADER_BENCH_DOT,
 } DssrShader;
-#define DSSR_N_SHADERS 13
+#define DSSR_N_SHADERS 17
 
 typedef struct {
   const uint32_t *words;
@@ -33,7 +37,7 @@ typedef struct {
 
 extern const DssrSpirv dssr_shaders[DSSR_N_SHADERS];
 
-enum { DSSR_MAX_CONSTANTS = 42, DSSR_PUSH_SIZE = 128, DSSR_GROUP_SIDE = 8 };
+enum { DSSR_MAX_CONSTANTS = 78, DSSR_PUSH_SIZE = 128, DSSR_GROUP_SIDE = 8 };
 
 /* A shader for values of its specialisation constants. */
 typedef struct {
@@ -125,8 +129,14 @@ typedef struct {
   const DssrVulkanShared *shared; /* or NULL; in place of it */
 } DssrOperand;
 
-/* The bindings of the shaders: what is made, up to four inputs, the weights. */
-enum { DSSR_MAX_OPERANDS = 4, DSSR_N_BINDINGS = DSSR_MAX_OPERANDS + 2 };
+/* The bindings of the shaders: what is made, up to five inputs, the weights,
+ * and what else is made. */
+enum {
+  DSSR_MAX_OPERANDS = 5,
+  DSSR_WEIGHTS_BINDING = DSSR_MAX_OPERANDS + 1,
+  DSSR_ALSO_BINDING,
+  DSSR_N_BINDINGS
+};
 
 enum { DSSR_MAX_PENDING = 64, DSSR_POOL_SETS = 64, DSSR_MAX_FOREIGN = 16 };
 

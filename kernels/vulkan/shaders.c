@@ -18,6 +18,18 @@ static const uint32_t conv_sparse[] =
 static const uint32_t conv_sparse_dot[] =
 #include "conv-sparse-dot.h"
     ;
+static const uint32_t chain[] =
+#include "chain.h"
+    ;
+static const uint32_t chain_dot[] =
+#include "chain-dot.h"
+    ;
+static const uint32_t chain_sparse[] =
+#include "chain-sparse.h"
+    ;
+static const uint32_t chain_sparse_dot[] =
+#include "chain-sparse-dot.h"
+    ;
 static const uint32_t deform[] =
 #include "deform.h"
     ;
@@ -49,6 +61,11 @@ const DssrSpirv dssr_shaders[DSSR_N_SHADERS] = {
     [DSSR_SHADER_CONV_DOT] = {conv_dot, sizeof conv_dot},
     [DSSR_SHADER_CONV_SPARSE] = {conv_sparse, sizeof conv_sparse},
     [DSSR_SHADER_CONV_SPARSE_DOT] = {conv_sparse_dot, sizeof conv_sparse_dot},
+    [DSSR_SHADER_CHAIN] = {chain, sizeof chain},
+    [DSSR_SHADER_CHAIN_DOT] = {chain_dot, sizeof chain_dot},
+    [DSSR_SHADER_CHAIN_SPARSE] = {chain_sparse, sizeof chain_sparse},
+    [DSSR_SHADER_CHAIN_SPARSE_DOT] = {chain_sparse_dot,
+        sizeof chain_sparse_dot},
     [DSSR_SHADER_DEFORM] = {deform, sizeof deform},
     [DSSR_SHADER_ADD] = {add, sizeof add},
     [DSSR_SHADER_UP2] = {up2, sizeof up2},

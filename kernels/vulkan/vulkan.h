@@ -198,6 +198,9 @@ void dssr_vulkan_commands_free (DssrVulkanCommands *commands);
  * that is shared. `in` and `out` are both pairs of planes, or neither is. */
 void dssr_vulkan_input (DssrVulkanCommands *commands,
     const DssrVulkanTensor *out, const DssrVulkanPlane *luma, int unshuffle);
+/* An input of half the size is read as up2 makes it. Of a convolution with more
+ * than DSSR_VULKAN_CHAIN_INPUTS inputs, all from the last of these on have the
+ * same size, and for a stride of 2 all have. */
 void dssr_vulkan_conv (DssrVulkanCommands *commands,
     const DssrVulkanTensor *out, const DssrVulkanTensor *in, int n_in,
     const DssrConv *conv, uint32_t weights);
@@ -218,6 +221,59 @@ void dssr_vulkan_bicubic (DssrVulkanCommands *commands,
 void dssr_vulkan_head (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
     const DssrVulkanPlane *luma, const DssrVulkanTensor *residual,
     const DssrBicubic *bicubic, int shuffle);
+
+/* Operations that are done together, pixel by pixel: what one makes for the
+ * next is in no memory unless others want it. */
+typedef enum {
+  DSSR_VULKAN_STEP_SAMPLE, /* a convolution that makes offsets, sampling, and
+                              a convolution of the samples alone */
+  DSSR_VULKAN_STEP_CONV,
+  DSSR_VULKAN_STEP_ADD,
+  DSSR_VULKAN_STEP_ATTENTION,
+} DssrVulkanStepKind;
+
+/* A chain is a convolution of any kind, or nothing; then sampling, or not; then
+ * at most DSSR_VULKAN_CHAIN_STEPS others, whose convolutions are 1x1. None is
+ * wide but that of the offsets, which has at most DSSR_VULKAN_CHAIN_WINDOW
+ * quads of input. */
+enum {
+  DSSR_VULKAN_CHAIN_STEPS = 4,
+  DSSR_VULKAN_CHAIN_LENGTH = DSSR_VULKAN_CHAIN_STEPS + 2,
+  DSSR_VULKAN_STEP_INPUTS = 3,
+  DSSR_VULKAN_CHAIN_INPUTS = 5,  /* tensors that it reads, and a convolution */
+  DSSR_VULKAN_CHAIN_OUTPUTS = 2, /* tensors that it makes */
+  DSSR_VULKAN_CHAIN_VALUES = 40, /* quads that it makes, and that others than
+                                    the first and sampling read of memory */
+  DSSR_VULKAN_CHAIN_SAMPLED = 8, /* quads that are made of samples */
+  DSSR_VULKAN_CHAIN_WINDOW = 4,
+};
+
+typedef struct {
+  int step; /* that makes it; -1: it is a tensor, which a convolution reads as
+               up2 makes it if it is half as large */
+  DssrVulkanTensor tensor;
+} DssrVulkanInput;
+
+typedef struct {
+  DssrVulkanStepKind kind;
+  const DssrConv *conv; /* of the samples, for sampling */
+  const DssrAdd *add;
+  const DssrAttention *attention;
+  uint32_t place; /* of the convolution, or of attention's table */
+  const DssrDeform *deform;
+  uint32_t table; /* of sampling */
+  const DssrConv *offset;
+  uint32_t offset_place;
+  /* Of sampling, what offsets are made of, and the feature, a tensor. */
+  DssrVulkanInput in[DSSR_VULKAN_CHAIN_INPUTS];
+  int n_in;
+  const DssrVulkanTensor *out; /* NULL: the chain alone reads it */
+} DssrVulkanStep;
+
+void dssr_vulkan_chain (
+    DssrVulkanCommands *commands, const DssrVulkanStep *steps, int n);
+/* Quads that a step makes. */
+int dssr_vulkan_step_quads (const DssrVulkanStep *steps, int number);
 
 /* `out` is read too. */
 void dssr_vulkan_contrast (DssrVulkanCommands *commands,

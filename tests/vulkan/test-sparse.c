@@ -2,7 +2,7 @@
  * shader, which the kernels' tests compare with the contract.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "kernels/vulkan/commands.h"
+#include "tests/vulkan/support.h"
 
 #include <glib.h>
 #include <string.h>
@@ -76,25 +76,6 @@ free_weights (Weights *w)
   g_free (w);
 }
 
-static void
-copy_out (DssrVulkanCommands *commands, const DssrVulkanTensor *tensor)
-{
-  const DssrVulkanMemory *memory = commands->memory;
-  const VkBufferCopy region = {.srcOffset = 4 * (VkDeviceSize)tensor->at,
-      .size = 4 * dssr_vulkan_tensor_words (tensor)};
-  const VkMemoryBarrier barrier = {
-      .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-      .srcAccessMask = VK_ACCESS_MEMORY_WRITE_BIT,
-      .dstAccessMask = VK_ACCESS_MEMORY_READ_BIT,
-  };
-  vkCmdPipelineBarrier (commands->buffer, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
-      VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 1, &barrier, 0, NULL, 0, NULL);
-  vkCmdCopyBuffer (commands->buffer, memory->buffers[DSSR_BUFFER_ARENA].buffer,
-      memory->buffers[DSSR_BUFFER_DOWNLOAD].buffer, 1, &region);
-  vkCmdPipelineBarrier (commands->buffer, VK_PIPELINE_STAGE_ALL_COMMANDS_BIT,
-      VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0, NULL, 0, NULL);
-}
-
 /* What the GPU makes of noise. */
 static GBytes *
 run (const Case *c, const DssrConv *conv)
@@ -127,7 +108,7 @@ run (const Case *c, const DssrConv *conv)
   g_assert_nonnull (commands);
   dssr_vulkan_bench (commands, DSSR_VULKAN_NOISE, 0, 0, at, 0);
   dssr_vulkan_conv (commands, &out, in, n, conv, place);
-  copy_out (commands, &out);
+  copy_out (commands, &out, 0);
   g_assert_true (dssr_vulkan_end (commands, &message));
   g_assert_true (dssr_vulkan_submit (commands, &message));
   g_assert_true (

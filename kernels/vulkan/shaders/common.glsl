@@ -29,8 +29,12 @@ layout (set = 0, binding = 4) restrict readonly buffer D
 {
   uint in_d[];
 };
+layout (set = 0, binding = 5) restrict readonly buffer E
+{
+  uint in_e[];
+};
 // Of all operations.
-layout (set = 0, binding = 5) restrict readonly buffer Weights
+layout (set = 0, binding = 6) restrict readonly buffer Weights
 {
   uvec4 weights[];
 };

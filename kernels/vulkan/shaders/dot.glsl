@@ -23,3 +23,9 @@ dot4 (int a, int b)
          + bitfieldExtract (a, 16, 8) * bitfieldExtract (b, 16, 8) + (a >> 24) * (b >> 24);
 }
 #endif
+
+ivec4
+dot4_by_4 (int a, ivec4 b)
+{
+  return ivec4 (dot4 (a, b.x), dot4 (a, b.y), dot4 (a, b.z), dot4 (a, b.w));
+}
