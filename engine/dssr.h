@@ -162,6 +162,7 @@ typedef struct {
                           the backend; 0: it has no clock */
   guint64 gpu_traffic; /* bytes that it read and wrote for that, weights and
                           what caches save left out */
+  guint64 gpu_operations, gpu_barriers; /* that these were */
 } DssrStats;
 
 /* The devices of Vulkan, a line for each, to be shown to people; the first is

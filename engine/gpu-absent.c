@@ -199,8 +199,8 @@ dssr_gpu_get_time (const DssrGpu *gpu)
   g_return_val_if_reached (0);
 }
 
-guint64
-dssr_gpu_get_traffic (const DssrGpu *gpu)
+DssrGpuWork
+dssr_gpu_get_work (const DssrGpu *gpu)
 {
-  g_return_val_if_reached (0);
+  g_return_val_if_reached ((DssrGpuWork){0});
 }

@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/gpu-fuse.h"
 
-#include <string.h>
+/* Quads that the first of two convolutions reads, where it is done one and a
+ * half times to save memory. */
+#define MAX_PAIR_INPUT 3
 
 /* How a node is read. */
 typedef struct {
@@ -288,6 +290,31 @@ try_to_add (
   return more.fits;
 }
 
+static bool
+is_3x3 (const DssrOp *op)
+{
+  return op->kind == DSSR_OP_CONV && op->conv.kernel == 3
+         && op->conv.stride == 1 && op->n_inputs == 1 && !op->wide;
+}
+
+/* Whether a node and the only one that reads it are convolutions which are
+ * better done together: the first is done one and a half times, for its part of
+ * the neighbours' edges, and may not leave out what is zero. With more inputs,
+ * that takes longer than memory does (docs/gpu.md). */
+static bool
+is_pair (const Fuser *fuser, int node)
+{
+  const DssrProgram *plan = fuser->plan;
+  const DssrOp *op = plan->nodes[node].op;
+  const DssrSource *source = &plan->nodes[node].sources[0];
+
+  return is_3x3 (op) && !op->conv.mask && op->conv.in_quads <= MAX_PAIR_INPUT
+         && op->quads <= DSSR_VULKAN_CHAIN_PAIR
+         && (source->frame != DSSR_OWN || !fuser->virtual[source->node])
+         && is_read_by_one (fuser, node)
+         && is_3x3 (plan->nodes[fuser->uses[node].reader].op);
+}
+
 /* Begins a group with a node. */
 static Builder
 begin (const Fuser *fuser, int position, int node)
@@ -309,6 +336,10 @@ begin (const Fuser *fuser, int position, int node)
     const DssrSource source =
         dssr_gpu_source (fuser->plan, fuser->virtual, node, i);
     add_tensor (&builder, &source);
+  }
+  if (builder.fits && is_pair (fuser, node)) {
+    add_node (&builder, fuser->uses[node].reader);
+    op = fuser->plan->nodes[fuser->uses[node].reader].op;
   }
   builder.values = op->quads;
   builder.fits = builder.fits && builder.values <= DSSR_VULKAN_CHAIN_VALUES;

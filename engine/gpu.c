@@ -20,11 +20,12 @@ struct _DssrGpu {
   DssrGpuNetwork *network; /* NULL: no model as yet */
   struct {
     guint64 submissions; /* with its own, so far */
-    guint64 traffic;
+    DssrGpuWork work;
     DssrGpuPictures pictures;
   } flights[DSSR_MAX_FLIGHTS];
 
-  guint64 time, traffic; /* ns and bytes of all frames */
+  guint64 time; /* ns of all frames */
+  DssrGpuWork work;
 };
 
 static gboolean
@@ -189,7 +190,11 @@ dssr_gpu_submit (DssrGpu *gpu, const DssrJob *job, int flight, GError **error)
   if (!dssr_vulkan_submit (commands, &message))
     return fail (&message, error);
   gpu->flights[flight].submissions = dssr_vulkan_submissions (gpu->vulkan);
-  gpu->flights[flight].traffic = dssr_vulkan_traffic (commands);
+  gpu->flights[flight].work = (DssrGpuWork){
+      .traffic = dssr_vulkan_traffic (commands),
+      .operations = (guint64)dssr_vulkan_operations (commands),
+      .barriers = (guint64)dssr_vulkan_barriers (commands),
+  };
   gpu->flights[flight].pictures = pictures;
   return TRUE;
 }
@@ -209,7 +214,9 @@ dssr_gpu_finish (DssrGpu *gpu, const DssrJob *job, int flight, guint64 *time_ns,
       dssr_gpu_get_pictures (network, job, &gpu->flights[flight].pictures);
   gpu->time += dssr_vulkan_elapsed (network->memory,
       dssr_gpu_mark (flight, FALSE), dssr_gpu_mark (flight, TRUE));
-  gpu->traffic += gpu->flights[flight].traffic;
+  gpu->work.traffic += gpu->flights[flight].work.traffic;
+  gpu->work.operations += gpu->flights[flight].work.operations;
+  gpu->work.barriers += gpu->flights[flight].work.barriers;
   return TRUE;
 }
 
@@ -252,10 +259,10 @@ dssr_gpu_get_time (const DssrGpu *gpu)
   return gpu->time;
 }
 
-guint64
-dssr_gpu_get_traffic (const DssrGpu *gpu)
+DssrGpuWork
+dssr_gpu_get_work (const DssrGpu *gpu)
 {
-  return gpu->traffic;
+  return gpu->work;
 }
 
 static char *

@@ -62,9 +62,16 @@ guint64 dssr_gpu_get_copied (const DssrGpu *gpu);
 const char *dssr_gpu_get_name (const DssrGpu *gpu);
 /* Bytes that it has on the GPU. */
 gsize dssr_gpu_get_size (const DssrGpu *gpu);
+
+/* What the GPU was given to do. */
+typedef struct {
+  guint64 traffic; /* bytes that operations read and wrote */
+  guint64 operations, barriers;
+} DssrGpuWork;
+
 /* Of all frames that were finished: nanoseconds on the GPU, 0 where it has no
- * clock; and bytes that their operations read and wrote. */
+ * clock; and their work. */
 guint64 dssr_gpu_get_time (const DssrGpu *gpu);
-guint64 dssr_gpu_get_traffic (const DssrGpu *gpu);
+DssrGpuWork dssr_gpu_get_work (const DssrGpu *gpu);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DssrGpu, dssr_gpu_free)

@@ -551,6 +551,9 @@ dssr_session_get_device (const DssrSession *session)
 void
 dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
 {
+  const DssrGpuWork work =
+      session->gpu ? dssr_gpu_get_work (session->gpu) : (DssrGpuWork){0};
+
   *stats = (DssrStats){
       .frames_in = (guint64)session->end,
       .frames_out = session->frames_out,
@@ -567,7 +570,9 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
                 + (session->gpu ? dssr_gpu_get_size (session->gpu) : 0),
       .copied = session->gpu ? dssr_gpu_get_copied (session->gpu) : 0,
       .gpu_time_ns = session->gpu ? dssr_gpu_get_time (session->gpu) : 0,
-      .gpu_traffic = session->gpu ? dssr_gpu_get_traffic (session->gpu) : 0,
+      .gpu_traffic = work.traffic,
+      .gpu_operations = work.operations,
+      .gpu_barriers = work.barriers,
   };
   memcpy (stats->time_ns, session->time_ns, sizeof session->time_ns);
 }

@@ -160,6 +160,7 @@ typedef struct {
   double fps, median_ms, p99_ms, gmacs, peak_mb;
   double cpu_ms;         /* of the thread that calls, a frame */
   double gpu_ms, gpu_mb; /* a frame; 0: not on a GPU, or it has no clock */
+  double operations, barriers; /* of the GPU, a frame */
   double shares[DSSR_N_TIMES]; /* of the time of all threads */
 } Result;
 
@@ -186,6 +187,10 @@ evaluate (const Bench *bench, const DssrStats *before, double *ms, int n,
       1e-6 * (double)(result->stats.gpu_time_ns - before->gpu_time_ns) / n;
   result->gpu_mb =
       1e-6 * (double)(result->stats.gpu_traffic - before->gpu_traffic) / n;
+  result->operations =
+      (double)(result->stats.gpu_operations - before->gpu_operations) / n;
+  result->barriers =
+      (double)(result->stats.gpu_barriers - before->gpu_barriers) / n;
   for (int i = 0; i < DSSR_N_TIMES; i++)
     time += (double)(result->stats.time_ns[i] - before->time_ns[i]);
   for (int i = 0; i < DSSR_N_TIMES; i++)
@@ -211,8 +216,9 @@ print_result (const BenchOptions *options, const Result *result)
   g_print (
       "cpu      %.3f ms a frame of the thread that calls\n", result->cpu_ms);
   if (result->gpu_mb > 0)
-    g_print ("gpu      %.3f ms a frame, %.1f MB read and written\n",
-        result->gpu_ms, result->gpu_mb);
+    g_print ("gpu      %.3f ms a frame, %.1f MB read and written, %.0f "
+             "operations, %.0f barriers\n",
+        result->gpu_ms, result->gpu_mb, result->operations, result->barriers);
   g_print ("rate     %.1f frames/s, %.1f GMAC/s\n", result->fps, result->gmacs);
   g_print ("memory   peak %.1f MB, session %.1f MB\n", result->peak_mb,
       (double)stats->memory / 1e6);
@@ -239,6 +245,8 @@ make_json (const BenchOptions *options, const Result *result)
   bench_add_number (builder, "cpu_ms", result->cpu_ms);
   bench_add_number (builder, "gpu_ms", result->gpu_ms);
   bench_add_number (builder, "gpu_mb", result->gpu_mb);
+  bench_add_number (builder, "gpu_operations", result->operations);
+  bench_add_number (builder, "gpu_barriers", result->barriers);
   bench_add_number (builder, "gmacs", result->gmacs);
   bench_add_number (builder, "peak_rss_mb", result->peak_mb);
   json_builder_set_member_name (builder, "stages");

@@ -53,28 +53,56 @@ refer (Chain *chain, const DssrVulkanInput *in, bool copied)
          | dssr_conv_is_up (tensor, chain->size) << 20;
 }
 
-/* The convolution that a chain begins with. */
+/* Whether a chain begins with two convolutions. */
 static bool
-add_head (Chain *chain, const DssrVulkan *vulkan)
+is_pair (const DssrVulkanStep *steps, int n)
+{
+  return n > 1 && steps[0].kind == DSSR_VULKAN_STEP_CONV
+         && steps[1].kind == DSSR_VULKAN_STEP_CONV
+         && steps[1].conv->kernel == 3;
+}
+
+/* The first of two. */
+static void
+add_first (Chain *chain)
 {
   const DssrVulkanStep *step = &chain->steps[0];
+  uint32_t *list = chain->setup.push.list + DSSR_LIST_PAIR;
+
+  chain->setup.constants[DSSR_CHAIN_PAIR_QUADS] = step->conv->out_quads;
+  bind_tensor (chain, &step->in[0].tensor);
+  list[0] = step->place;
+  list[1] = dssr_conv_quantise (step->conv);
+  list[2] = (uint32_t)step->conv->in_quads;
+}
+
+/* The convolution that a chain begins with, or the second one. */
+static bool
+add_head (Chain *chain, const DssrVulkan *vulkan, int number)
+{
+  const DssrVulkanStep *step = &chain->steps[number];
   const DssrVulkanTensor out = {.width = chain->size->width,
       .height = chain->size->height,
       .quads = step->conv->out_quads};
   DssrVulkanTensor in[DSSR_MAX_OPERANDS];
   int32_t *constants = chain->setup.constants;
 
-  for (int i = 0; i < step->n_in; i++) {
-    in[i] = step->in[i].tensor;
-    /* The shader counts inputs and bindings in the same order. */
-    chain->operation.in[i] = dssr_tensor_operand (&in[i]);
+  if (number > 0) {
+    in[0] = out;
+    in[0].quads = step->conv->in_quads;
+  } else {
+    for (int i = 0; i < step->n_in; i++) {
+      in[i] = step->in[i].tensor;
+      /* The shader counts inputs and bindings in the same order. */
+      chain->operation.in[i] = dssr_tensor_operand (&in[i]);
+    }
+    chain->operation.n_in = step->n_in;
   }
-  chain->operation.n_in = step->n_in;
   dssr_conv_set_up (
       &chain->setup, &out, in, step->n_in, step->conv, step->place);
   constants[DSSR_CHAIN_PASSES] =
       step->conv->out_quads / constants[DSSR_CONV_QUADS];
-  take_values (chain, step->conv->out_quads);
+  chain->values[number] = take_values (chain, step->conv->out_quads);
   return dssr_conv_set_mask (&chain->setup, vulkan, in, step->n_in, step->conv);
 }
 
@@ -187,6 +215,7 @@ dssr_vulkan_chain (
   DssrOperation *operation = &chain.operation;
   int32_t *constants = chain.setup.constants;
   const bool headed = steps[0].kind == DSSR_VULKAN_STEP_CONV;
+  const bool pair = is_pair (steps, n);
   bool sparse = false;
   int at = 0;
 
@@ -194,9 +223,11 @@ dssr_vulkan_chain (
   chain.setup.push.low_size = dssr_pack_size (
       (chain.size->width + 1) / 2, (chain.size->height + 1) / 2);
   constants[DSSR_CONV_PIXELS] = 4;
+  if (pair)
+    add_first (&chain);
   if (headed)
-    sparse = add_head (&chain, vulkan);
-  for (int i = headed; i < n; i++) {
+    sparse = add_head (&chain, vulkan, pair);
+  for (int i = headed + pair; i < n; i++) {
     if (steps[i].kind == DSSR_VULKAN_STEP_SAMPLE)
       add_sampling (&chain, i);
     else

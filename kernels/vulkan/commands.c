@@ -355,6 +355,12 @@ dssr_vulkan_end (DssrVulkanCommands *commands, DssrVulkanMessage *message)
 }
 
 int
+dssr_vulkan_operations (const DssrVulkanCommands *commands)
+{
+  return (int)commands->n_operations;
+}
+
+int
 dssr_vulkan_barriers (const DssrVulkanCommands *commands)
 {
   return commands->n_barriers;

@@ -235,10 +235,12 @@ typedef enum {
 /* A chain is a convolution of any kind, or nothing; then sampling, or not; then
  * at most DSSR_VULKAN_CHAIN_STEPS others, whose convolutions are 1x1. None is
  * wide but that of the offsets, which has at most DSSR_VULKAN_CHAIN_WINDOW
- * quads of input. */
+ * quads of input. Without sampling, it may begin with two 3x3 convolutions of
+ * stride 1, of which the second reads the first alone, and the first one tensor
+ * of the same size; then what is between them is in shared memory. */
 enum {
   DSSR_VULKAN_CHAIN_STEPS = 4,
-  DSSR_VULKAN_CHAIN_LENGTH = DSSR_VULKAN_CHAIN_STEPS + 2,
+  DSSR_VULKAN_CHAIN_LENGTH = DSSR_VULKAN_CHAIN_STEPS + 3,
   DSSR_VULKAN_STEP_INPUTS = 3,
   DSSR_VULKAN_CHAIN_INPUTS = 5,  /* tensors that it reads, and a convolution */
   DSSR_VULKAN_CHAIN_OUTPUTS = 2, /* tensors that it makes */
@@ -246,6 +248,8 @@ enum {
                                     the first and sampling read of memory */
   DSSR_VULKAN_CHAIN_SAMPLED = 8, /* quads that are made of samples */
   DSSR_VULKAN_CHAIN_WINDOW = 4,
+  DSSR_VULKAN_CHAIN_PAIR = 12, /* quads between two convolutions: a tile of 34
+                                  by 10 pixels fits into 16 KiB */
 };
 
 typedef struct {
@@ -282,6 +286,7 @@ void dssr_vulkan_contrast (DssrVulkanCommands *commands,
 
 /* Nothing is recorded after this. false: something could not be recorded. */
 bool dssr_vulkan_end (DssrVulkanCommands *commands, DssrVulkanMessage *message);
+int dssr_vulkan_operations (const DssrVulkanCommands *commands);
 int dssr_vulkan_barriers (const DssrVulkanCommands *commands);
 /* Bytes of all that its operations read and write, each tensor and plane once
  * for each operation, weights left out. */

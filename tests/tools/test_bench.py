@@ -10,7 +10,7 @@ import pytest
 from conftest import BUILD, MODELS
 
 KEYS = {'model', 'backend', 'threads', 'width', 'height', 'scale', 'fps', 'median_ms', 'p99_ms', 'gmacs', 'peak_rss_mb',
-        'cpu_ms', 'gpu_ms', 'gpu_mb', 'stages'}
+        'cpu_ms', 'gpu_ms', 'gpu_mb', 'gpu_operations', 'gpu_barriers', 'stages'}
 
 
 def bench(*args):

@@ -303,6 +303,29 @@ check_sum (int width, int height, gboolean sparse, gboolean plain)
   setup_clear (&setup);
 }
 
+/* A residual block. */
+static void
+check_block (int width, int height, gboolean sparse, gboolean plain)
+{
+  const DssrAdd add = {.zero_a = 10,
+      .zero_b = 90,
+      .zero = 40,
+      .max = 255,
+      .mult_a = 16000,
+      .mult_b = 32767};
+  Setup setup = setup_new (4, width, height, sparse);
+  DssrVulkanInput in = from_memory (&setup, 2, FALSE);
+  DssrVulkanStep steps[3] = {conv_step (&setup, 3, 2, 3),
+      conv_step (&setup, 3, 3, 2),
+      {.kind = DSSR_VULKAN_STEP_ADD, .add = &add, .out = &stored}};
+
+  INPUTS (&steps[0], in);
+  INPUTS (&steps[1], made_by (0));
+  INPUTS (&steps[2], in, made_by (1));
+  check (&setup, steps, 3, plain);
+  setup_clear (&setup);
+}
+
 /* Alignment of a level: offset features, sampling, what the coarser level has,
  * an embedding. kernel: of the offsets, which 3 reads of memory */
 static void
@@ -384,6 +407,14 @@ test_sum (void)
 }
 
 static void
+test_block (void)
+{
+  check_block (37, 19, FALSE, FALSE);
+  check_block (64, 16, TRUE, FALSE);
+  check_block (33, 9, FALSE, TRUE);
+}
+
+static void
 test_alignment (void)
 {
   check_alignment (13, 9, 1, FALSE, FALSE);
@@ -407,6 +438,7 @@ test_small (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
     check_sum (sizes[i][0], sizes[i][1], FALSE, FALSE);
+    check_block (sizes[i][0], sizes[i][1], FALSE, FALSE);
     check_alignment (sizes[i][0], sizes[i][1], 3, TRUE, FALSE);
   }
 }
@@ -423,6 +455,7 @@ main (int argc, char **argv)
   }
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/chain/sum", test_sum);
+  g_test_add_func ("/chain/block", test_block);
   g_test_add_func ("/chain/alignment", test_alignment);
   g_test_add_func ("/chain/attention", test_attention);
   g_test_add_func ("/chain/small", test_small);

@@ -11,6 +11,13 @@
 #endif
     [[unroll]] for (int r = 0; r < KERNEL; r++) {
       int pixels[MAX_COLUMNS];
+#ifdef CHAIN
+      if (BOUND == 0 && PAIR_QUADS > 0) {
+        const uvec2 local = gl_LocalInvocationID.xy;
+        [[unroll]] for (int c = 0; c < COLUMNS; c++)
+          pixels[c] = int (tile[k * TILE_PLANE + (local.y + r) * TILE_WIDTH + PIXELS * local.x + c]);
+      } else
+#endif
       if (up)
         load_up (BOUND, at, KERNEL, x0, rows[r], pixels);
       else

@@ -45,6 +45,7 @@ layout (constant_id = 29) const int STEP_3 = 0;
 layout (constant_id = 30) const int FROM_3_A = 0;
 layout (constant_id = 31) const int FROM_3_B = 0;
 layout (constant_id = 32) const int FROM_3_C = 0;
+layout (constant_id = 33) const int PAIR_QUADS = 0; // that another convolution makes, which comes first
 #endif
 #ifdef SPARSE
 layout (constant_id = 41) const int QUADS_A = 1; // of each input
@@ -63,11 +64,11 @@ layout (push_constant) uniform Push
   uint quantise; // shift, zero << 8, max << 16
   uint n_in;
   // Of each input its quads, two in a word. Then, where in in_e the inputs from the fifth on begin; or the
-  // numbers of sampling and of four steps.
+  // numbers of sampling or of the convolution that comes first, and of four steps.
   uint list[24];
 } p;
 
-const int FIRST_AT = 8, FIRST_SAMPLE = 3, FIRST_STEP = 8; // in the list
+const int FIRST_AT = 8, FIRST_SAMPLE = 3, FIRST_PAIR = 3, FIRST_STEP = 8; // in the list
 const int TAPS = KERNEL * KERNEL;
 const int MAX_PIXELS = 4, MAX_QUADS = 4;
 const int COLUMNS = (PIXELS - 1) * STRIDE + KERNEL, MAX_COLUMNS = (MAX_PIXELS - 1) * 2 + 3;
@@ -106,6 +107,7 @@ limit (ivec4 y, uint quantise)
 }
 
 #ifdef CHAIN
+#include "chain-pair.glsl"
 #include "chain.glsl"
 #include "chain-sample.glsl"
 #endif
@@ -223,6 +225,12 @@ main ()
   const int x0 = PIXELS * int (gl_GlobalInvocationID.x), y = int (gl_GlobalInvocationID.y);
   ivec4 acc[MAX_QUADS][MAX_PIXELS];
 
+#ifdef CHAIN
+  if (PAIR_QUADS > 0) {
+    fill_tile ();
+    barrier ();
+  }
+#endif
   if (x0 >= out_size.x || y >= out_size.y)
     return;
 #ifndef CHAIN
