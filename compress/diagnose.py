@@ -19,7 +19,7 @@ from .evaluate import BORDER, ENDS, psnr, read_clip
 from .train import load
 
 MOTIONS = (0.25, 0.5, 1, 2, 3)
-RIGID = ((0.25, 0.25), (0.75, 0.25), (1.25, 0.75), (2.25, 1.75), (3.75, 2.25))  # down, right; a small pixel's part and all
+RIGID = ((0, 0), (1, 0), (1, 1), (2, 2), (4, 2))  # down, right, in small pixels; and then a large pixel more, both ways
 
 
 def picture(net, small):
@@ -106,7 +106,7 @@ def main():
             values = [np.mean([measure(net, p, c) for p in pictures]) for c in columns]
             print(f"| {title} | " + " | ".join(f"{v:.2f}" for v in values) + " |")
 
-    table("gain, of rigid motion", RIGID, lambda net, p, m: rigid(net, p, [round(net.graph.scale * d) for d in m]))
+    table("gain, of rigid motion by a large pixel and", RIGID, lambda net, p, m: rigid(net, p, [net.graph.scale * d + 1 for d in m]))
     table("following, at small pixels a frame", MOTIONS, following)
 
 

@@ -62,7 +62,8 @@ def edvr(
         g.align.append(
             Op("deform", f"sampled{n}", [f, f"offset{n}"], ch * taps**2, kernel=taps, groups=groups, limit=LIMIT)
         )
-        return conv(g.align, f"dcn{n}", [f"sampled{n}"], ch, 1)
+        # The last one is linear: features that are all on the flat side of an activation starve alignment.
+        return conv(g.align, f"dcn{n}", [f"sampled{n}"], ch, 1, "none" if n == 0 else "leaky")
 
     def level(n, ch, off_ch, taps, coarser):
         """One level of PCD: offsets from both frames and the coarser level, sample, merge."""
