@@ -34,21 +34,39 @@ def larger_rung(config):
     return read_config(f"{config['scene']}-x{config['scale']}-{config['cut_from']}") if "cut_from" in config else None
 
 
+def base_file(name):
+    return CHECKPOINTS / f"{name}.pt"
+
+
 def cut_from(config, folder):
     larger = larger_rung(config)
-    return channels_file(larger, folder) if larger else CHECKPOINTS / f"{config['base']}.pt"
+    return channels_file(larger, folder) if larger else base_file(config["base"])
 
 
-def cut(config, folder, train):
-    """Steps to the channels of a rung, by way of all that it is cut from. train: options of all that trains."""
-    larger, minutes = larger_rung(config), config["minutes"]
-    if larger:
-        yield from cut(larger, folder, train)
-    else:
-        base = ["train", *train, "--config", CONFIGS / f"{config['base']}.toml", "--minutes", minutes["base"]]
-        yield "base", cut_from(config, folder), base
-    sacp = ["sacp", *train, "--float", cut_from(config, folder), "--budget", config["budget"]]
-    yield f"channels of {config['rung']}", channels_file(config, folder), [*sacp, "--minutes", minutes["channels"]]
+def options(scale, packed):
+    """Of all that trains."""
+    return ["--side", 96 if scale == 2 else 128, "--seed", 1, "--data", packed]
+
+
+def base(name, packed):
+    """Steps to a base: from nothing, or from one of a larger scale."""
+    config, file = read_config(name), base_file(name)
+    start = ["--config", CONFIGS / f"{name}.toml"]
+    if "rescaled" in config:
+        yield from base(config["rescaled"], packed)
+        larger = base_file(config["rescaled"])
+        yield f"start of {name}", file, ["rescale", "--float", larger, "--scale", config["scale"]]
+        start = ["--init", file]
+    yield name, file, ["train", *options(config["scale"], packed), *start, "--minutes", config["minutes"]]
+
+
+def cut(config, folder, packed):
+    """Steps to the channels of a rung, by way of all that it is cut from."""
+    larger = larger_rung(config)
+    yield from cut(larger, folder, packed) if larger else base(config["base"], packed)
+    sacp = ["sacp", *options(config["scale"], packed), "--float", cut_from(config, folder), "--budget", config["budget"]]
+    minutes = config["minutes"]["channels"]
+    yield f"channels of {config['rung']}", channels_file(config, folder), [*sacp, "--minutes", minutes]
 
 
 def steps(name, config, folder, data):
@@ -58,22 +76,21 @@ def steps(name, config, folder, data):
     yield "data of both scenes", mixed, [*pack, "--scenes", "landscape", "portrait"]
     yield f"data of {config['scene']}", packed, [*pack, "--scenes", config["scene"]]
 
-    patches = ["--side", 96 if config["scale"] == 2 else 128, "--seed", 1]
-    yield from cut(config, folder, [*patches, "--data", mixed])
+    yield from cut(config, folder, mixed)
     net, teacher = channels_file(config, folder), cut_from(config, folder)
     if "density" in config:
         dense, net = net, folder / f"{config['base']}-{config['rung']}-quads.pt"
-        dsm = ["dsm", *patches, "--data", mixed, "--float", dense, "--teacher", teacher, "--density", config["density"]]
-        yield "quads", net, [*dsm, "--minutes", minutes["quads"]]
-    patches += ["--data", packed]
+        dsm = ["dsm", *options(config["scale"], mixed), "--float", dense, "--teacher", teacher]
+        yield "quads", net, [*dsm, "--density", config["density"], "--minutes", minutes["quads"]]
+    train = options(config["scale"], packed)
     tuned = folder / f"{name}-float.pt"
-    scene = ["train", *patches, "--init", net, "--teacher", teacher, "--peak", TUNING, "--guide", 0]
+    scene = ["train", *train, "--init", net, "--teacher", teacher, "--peak", TUNING, "--guide", 0]
     yield "scene", tuned, [*scene, "--minutes", minutes["scene"]]
     bits = folder / f"{name}-bits.pt"
-    pde = ["pde", *patches, "--float", tuned, "--average-bits", config["average_bits"]]
+    pde = ["pde", *train, "--float", tuned, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     integer = folder / f"{name}-integer.pt"
-    quantise = ["quantise", *patches, "--float", bits, "--teacher", tuned]
+    quantise = ["quantise", *train, "--float", bits, "--teacher", tuned]
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--scene", config["scene"], "--rung", config["rung"]]
     yield "model", MODELS / f"{name}.safetensors", export

@@ -148,7 +148,8 @@ def main():
         net, state = load(args.init)
         fields = {"kept": state["kept"]} if "kept" in state else {}
     else:
-        net = Net(edvr(**tomllib.loads(args.config.read_text())["network"]))
+        config = tomllib.loads(args.config.read_text())
+        net = Net(edvr(config["scale"], **config["network"]))
     net.to(args.device, memory_format=torch.channels_last)
     if args.teacher:
         teacher = load(args.teacher)[0].to(args.device, memory_format=torch.channels_last)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from compress import build
 
-BASE = "[network]\nscale = 2\nchannels = [8, 8, 8]\noffset_channels = [4, 4, 4]\nfuse_blocks = 1\n"
+BASE = "scale = 2\nminutes = 0.03\n[network]\nchannels = [8, 8, 8]\noffset_channels = [4, 4, 4]\nfuse_blocks = 1\n"
 MODEL = """
 scale = 2
 base = "base-small"
@@ -21,7 +21,6 @@ average_bits = 5
 activation_bits = 8
 
 [minutes]
-base = 0.03
 scene = 0.02
 channels = 0.02
 quads = 0.03
@@ -52,17 +51,17 @@ def test_from_pictures_to_model(tmp_path, monkeypatch):
 
 
 def test_scenes_share_what_is_cut_and_are_tuned_from_there():
-    config = dict(tomllib.loads(MODEL), minutes=dict.fromkeys(("base", "channels", "quads", "scene", "integer"), 1))
+    config = dict(tomllib.loads(MODEL), base="base-x4", minutes=dict.fromkeys(("channels", "quads", "scene", "integer"), 1))
     ways = []
     for scene in ("landscape", "portrait"):
         steps = build.steps(scene, dict(config, scene=scene), build.ROOT, "data")
         ways.append({what: (out, list(map(str, command))) for what, out, command in steps})
-    for shared in ("base", "channels of saver", "quads"):
+    for shared in ("base-x4", "channels of saver", "quads"):
         assert ways[0][shared] == ways[1][shared]
     for way in ways:
         _, tune = way["scene"]
         assert tune[tune.index("--init") + 1] == str(way["quads"][0])
-        assert tune[tune.index("--teacher") + 1] == str(way["base"][0])
+        assert tune[tune.index("--teacher") + 1] == str(way["base-x4"][0])
         assert tune[tune.index("--guide") + 1] == "0"
     assert ways[0]["scene"][0] != ways[1]["scene"][0]
 
@@ -73,18 +72,27 @@ def test_rungs_are_cut_one_out_of_the_other():
 
     config = tomllib.loads((build.CONFIGS / "portrait-x4-saver.toml").read_text())
     steps = {what: (out, options(command)) for what, out, command in build.steps("a", config, build.ROOT, "data")}
-    order = ["base", "channels of quality", "channels of balanced", "channels of saver", "quads"]
+    order = ["base-x4", "channels of quality", "channels of balanced", "channels of saver", "quads"]
     assert [what for what in steps if what in order] == order
     for larger, smaller in zip(order, order[1:]):
         assert steps[smaller][1]["--float"] == str(steps[larger][0])
     assert steps["quads"][1]["--teacher"] == steps["scene"][1]["--teacher"] == str(steps["channels of balanced"][0])
 
 
+def test_base_of_x2_is_that_of_x4_rescaled_and_trained():
+    config = tomllib.loads((build.CONFIGS / "landscape-x2-quality.toml").read_text())
+    steps = [(what, out, list(map(str, command))) for what, out, command in build.steps("a", config, build.ROOT, "data")]
+    (_, x4, train4), (_, start, rescale), (_, x2, train2) = steps[2:5]
+    assert train4[train4.index("--config") + 1].endswith("base-x4.toml")
+    assert rescale[:5] == ["rescale", "--float", str(x4), "--scale", "2"]
+    assert start == x2 and train2[train2.index("--init") + 1] == str(x2)
+    assert train4[train4.index("--side") + 1] == "128" and train2[train2.index("--side") + 1] == "96"
+
+
 def test_every_config_names_a_base():
     for file in build.CONFIGS.glob("*-x?-*.toml"):
         config = tomllib.loads(file.read_text())
-        base = tomllib.loads((build.CONFIGS / f"{config['base']}.toml").read_text())
-        assert base["network"]["scale"] == config["scale"]
+        assert tomllib.loads((build.CONFIGS / f"{config['base']}.toml").read_text())["scale"] == config["scale"]
         assert file.stem == f"{config['scene']}-x{config['scale']}-{config['rung']}"
     assert len(list(build.CONFIGS.glob("*-x?-*.toml"))) == 12
 

@@ -74,7 +74,7 @@ def test_train_resume_quantise(packed, tmp_path):
     common = ["--data", packed, "--batch", 2, "--side", 64]
     float_file = tmp_path / "float.pt"
     config = tmp_path / "small.toml"
-    config.write_text("[network]\nscale = 2\nchannels = [8, 8, 8]\noffset_channels = [4, 4, 4]\n")
+    config.write_text("scale = 2\n[network]\nchannels = [8, 8, 8]\noffset_channels = [4, 4, 4]\n")
     train = ["train", *common, "--config", config, "--out", float_file]
     assert run(*train, "--minutes", 0.05).returncode == 0
     first = torch.load(float_file)

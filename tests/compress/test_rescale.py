@@ -1,0 +1,47 @@
+"""A network of a smaller scale: at first, means of the larger one's residual."""
+
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from compress import rescale
+from compress.edvr import edvr
+from compress.net import Net
+from compress.optimiser import Optimiser
+from compress.train import checkpoint, load
+
+
+def make(**sizes):
+    torch.manual_seed(1)
+    return Net(edvr(4, channels=(8, 8, 8), offset_channels=(4, 4, 4), **sizes))
+
+
+@pytest.mark.parametrize("sizes", ({}, {"cascade": True}, {"unshuffle": 2}))
+def test_residual_is_the_mean_of_what_it_replaces(sizes):
+    large, window = make(**sizes), torch.rand(2, 3, 12, 20)
+    small = rescale.rescale(large, 2)
+    with torch.no_grad():
+        expected, result = F.avg_pool2d(large.residual(window), 2), small.residual(window)
+    assert small.graph.scale == 2
+    assert expected.std() > 1e-3
+    assert torch.allclose(result, expected, atol=1e-5)
+
+
+def test_command(tmp_path, monkeypatch):
+    net, source, out = make(), tmp_path / "x4.pt", tmp_path / "x2.pt"
+    start = dict(average=net.state_dict(), optimiser=Optimiser(net).state_dict(), seconds=5.0, step=7)
+    torch.save(checkpoint(net, **start), source)
+
+    def run(scale):
+        monkeypatch.setattr(sys, "argv", ["rescale", "--float", str(source), "--scale", str(scale), "--out", str(out)])
+        rescale.main()
+
+    run(2)
+    small, state = load(out)
+    assert small.graph.scale == 2 and state["step"] == 0
+    Optimiser(small).load_state_dict(state["optimiser"])
+    for scale in (3, 1, 8):
+        with pytest.raises(SystemExit, match=f"enlarges x4: no network of x{scale}"):
+            run(scale)
