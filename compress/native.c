@@ -44,6 +44,19 @@ look_up (float offset, float limit, int base, int size, int zero_border)
   return a;
 }
 
+/* Where a pixel's tap t, of all groups, is. */
+static inline void
+look_up_tap (const Shape *s, const float *offsets, int t, int row, int column,
+    Axis *y, Axis *x)
+{
+  int k = s->kernel, taps = k * k * s->groups, tap = t / s->groups;
+
+  *y = look_up (
+      offsets[t], s->limit, row + tap / k - k / 2, s->height, s->zero_border);
+  *x = look_up (offsets[taps + t], s->limit, column + tap % k - k / 2, s->width,
+      s->zero_border);
+}
+
 static inline float
 sigmoid (float x)
 {
@@ -92,18 +105,16 @@ static inline __attribute__ ((always_inline)) void
 forward (const Shape *s, int n, const float *feature, const float *offsets,
     float *out)
 {
-  int k = s->kernel, taps = k * k * s->groups;
+  int taps = s->kernel * s->kernel * s->groups;
   for (int b = 0; b < s->batch; b++)
     for (int r = 0; r < s->height; r++)
       for (int c = 0; c < s->width; c++) {
         const float *picture =
             feature + (long)b * s->height * s->width * s->channels;
         for (int t = 0; t < taps; t++) {
-          int tap = t / s->groups, group = t % s->groups;
-          Axis y = look_up (offsets[t], s->limit, r + tap / k - k / 2,
-              s->height, s->zero_border);
-          Axis x = look_up (offsets[taps + t], s->limit, c + tap % k - k / 2,
-              s->width, s->zero_border);
+          int group = t % s->groups;
+          Axis y, x;
+          look_up_tap (s, offsets, t, r, c, &y, &x);
           float gate = sigmoid (offsets[2 * taps + t]);
           sample_group (s, picture + group * n, y, x, n, out);
           for (int j = 0; j < n; j++)
@@ -118,17 +129,15 @@ static inline __attribute__ ((always_inline)) void
 backward (const Shape *s, int n, const float *feature, const float *offsets,
     const float *grad, float *d_feature, float *d_offsets)
 {
-  int k = s->kernel, taps = k * k * s->groups;
+  int taps = s->kernel * s->kernel * s->groups;
   for (int b = 0; b < s->batch; b++)
     for (int r = 0; r < s->height; r++)
       for (int c = 0; c < s->width; c++) {
         long picture = (long)b * s->height * s->width * s->channels;
         for (int t = 0; t < taps; t++) {
-          int tap = t / s->groups, group = t % s->groups;
-          Axis y = look_up (offsets[t], s->limit, r + tap / k - k / 2,
-              s->height, s->zero_border);
-          Axis x = look_up (offsets[taps + t], s->limit, c + tap % k - k / 2,
-              s->width, s->zero_border);
+          int group = t % s->groups;
+          Axis y, x;
+          look_up_tap (s, offsets, t, r, c, &y, &x);
           float gate = sigmoid (offsets[2 * taps + t]), d_gate;
           sample_group_backward (s, feature + picture + group * n,
               d_feature + picture + group * n, y, x, n, grad, gate,

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds dssr for arm64 with warnings as errors and tests it under qemu as three CPUs: max (dotprod and i8mm),
-# cortex-a76 (dotprod), cortex-a53 (neither), and a few frames on its lavapipe. The sysroot, Debian's packages, is made once in build/arm64-root.
+# cortex-a76 (dotprod), cortex-a53 (neither), and a few frames on its lavapipe. The sysroot, Debian's packages, is made
+# once in build/arm64-root.
 # Logs: build-arm64/meson-logs/arm64-*.json. DSSR_SKIP_ARM64=1 logs a skipped test instead.
 #
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -281,16 +281,17 @@ set_inputs (DssrVulkanStep *step, int n, const DssrVulkanInput *in)
       sizeof ((DssrVulkanInput[]){__VA_ARGS__}) / sizeof (DssrVulkanInput),    \
       (DssrVulkanInput[]){__VA_ARGS__})
 
+static const DssrAdd add = {.zero_a = 10,
+    .zero_b = 90,
+    .zero = 40,
+    .max = 255,
+    .mult_a = 16000,
+    .mult_b = 32767};
+
 /* The second half of a residual block, which reads an up2 besides. */
 static void
 check_sum (int width, int height, gboolean sparse, gboolean plain)
 {
-  const DssrAdd add = {.zero_a = 10,
-      .zero_b = 90,
-      .zero = 40,
-      .max = 255,
-      .mult_a = 16000,
-      .mult_b = 32767};
   Setup setup = setup_new (1, width, height, sparse);
   DssrVulkanInput half = from_memory (&setup, 1, TRUE);
   DssrVulkanInput whole = from_memory (&setup, 2, FALSE);
@@ -307,12 +308,6 @@ check_sum (int width, int height, gboolean sparse, gboolean plain)
 static void
 check_block (int width, int height, gboolean sparse, gboolean plain)
 {
-  const DssrAdd add = {.zero_a = 10,
-      .zero_b = 90,
-      .zero = 40,
-      .max = 255,
-      .mult_a = 16000,
-      .mult_b = 32767};
   Setup setup = setup_new (4, width, height, sparse);
   DssrVulkanInput in = from_memory (&setup, 2, FALSE);
   DssrVulkanStep steps[3] = {conv_step (&setup, 3, 2, 3),
