@@ -12,6 +12,8 @@ schedule can be lengthened; the checkpoint also keeps an average of the weights,
 import argparse
 import copy
 import os
+import pickle
+import sys
 import time
 import tomllib
 from dataclasses import asdict
@@ -105,9 +107,16 @@ def train(net, batches, args, loss_of=None, optimiser=None, seconds_between_save
 
 
 def load(file, kind=Net):
-    """(network, checkpoint) of a checkpoint file: a Net, or what `kind` makes of its graph."""
-    state = torch.load(file, map_location="cpu")
-    net = kind(Graph.from_dict(state["graph"]))
+    """(network, checkpoint) of a checkpoint file: a Net, or what `kind` makes of its graph. Ends the command, saying why,
+    if the file is none."""
+    try:
+        state = torch.load(file, map_location="cpu")
+        graph = Graph.from_dict(state["graph"])
+    except OSError as error:
+        sys.exit(f"{file} cannot be read: {error.strerror}")
+    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError):
+        sys.exit(f"{file} is no checkpoint of compress: give one that compress.train, sacp, dsm or quantise wrote.")
+    net = kind(graph)
     net.load_state_dict(state["average"], strict=False)
     return net, state
 

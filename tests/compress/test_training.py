@@ -13,7 +13,7 @@ from compress.net import sample
 from compress.pack import SIDE, WINDOW
 from compress.reference import BICUBIC, bicubic, bicubic_fixed
 from compress.optimiser import orthogonal
-from compress.train import DECAY, learning_rate, picture_loss
+from compress.train import DECAY, learning_rate, load, picture_loss
 
 
 def run(module, *arguments):
@@ -143,3 +143,14 @@ def test_losses():
     x, y = torch.full((4,), 0.5), torch.full((4,), 0.25)
     assert picture_loss(x, y, 0.5).item() == pytest.approx(0.25, abs=1e-4)
     assert picture_loss(x, y, 0.8).item() == pytest.approx(0.0625)
+
+
+def test_no_checkpoint(tmp_path):
+    with pytest.raises(SystemExit, match="none.pt cannot be read: No such file"):
+        load(tmp_path / "none.pt")
+    torch.save({"params": {}}, tmp_path / "other.pt")
+    whole = (tmp_path / "other.pt").read_bytes()
+    for content in (b"", b"# README", whole, whole[:100]):
+        (tmp_path / "bad.pt").write_bytes(content)
+        with pytest.raises(SystemExit, match="bad.pt is no checkpoint of compress"):
+            load(tmp_path / "bad.pt")
