@@ -40,8 +40,10 @@ def diagnose(net, large, small, frames):
 
 @torch.no_grad()
 def rigid(net, large, motion):
-    """PSNR that neighbours are worth which are the picture `large` moved by (down, right) large pixels a frame."""
+    """PSNR that neighbours are worth which are the picture `large`, moved each frame by `motion`, (down, right) in small
+    pixels, and one large pixel more both ways, without which they would show nothing new."""
     scale, inner = net.graph.scale, slice(BORDER, -BORDER)
+    motion = [scale * d + 1 for d in motion]
     reach = max(map(abs, motion))
     height, width = ((side - 2 * reach) // scale * scale for side in large.shape)
 
@@ -106,7 +108,7 @@ def main():
             values = [np.mean([measure(net, p, c) for p in pictures]) for c in columns]
             print(f"| {title} | " + " | ".join(f"{v:.2f}" for v in values) + " |")
 
-    table("gain, of rigid motion by a large pixel and", RIGID, lambda net, p, m: rigid(net, p, [net.graph.scale * d + 1 for d in m]))
+    table("gain, of rigid motion by a large pixel and", RIGID, rigid)
     table("following, at small pixels a frame", MOTIONS, following)
 
 
