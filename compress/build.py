@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "compress" / "configs"
 CHECKPOINTS = ROOT / "compress" / "checkpoints"
 MODELS = ROOT / "models"
-TUNING = 5e-4  # highest learning rate of what is trained already
+PER_STILL = 36
+PER_CLIP = {"landscape": 0, "portrait": 100}  # clips are softer than stills; in portraits they show how people move
+RESCALED, TUNING = 1e-3, 5e-4  # highest learning rates of what is trained already
 
 
 def read_config(name):
@@ -48,22 +50,23 @@ def options(scale, packed):
     return ["--side", 96 if scale == 2 else 128, "--seed", 1, "--data", packed]
 
 
-def base(name, packed):
-    """Steps to a base: from nothing, or from one of a larger scale."""
+def base(name, folder, packed):
+    """Steps to a base: from nothing, or from the channels of a model of a larger scale."""
     config, file = read_config(name), base_file(name)
     start = ["--config", CONFIGS / f"{name}.toml"]
     if "rescaled" in config:
-        yield from base(config["rescaled"], packed)
-        larger = base_file(config["rescaled"])
-        yield f"start of {name}", file, ["rescale", "--float", larger, "--scale", config["scale"]]
-        start = ["--init", file]
+        larger = read_config(config["rescaled"])
+        yield from cut(larger, folder, packed)
+        rescale = ["rescale", "--float", channels_file(larger, folder), "--scale", config["scale"]]
+        yield f"start of {name}", file, rescale
+        start = ["--init", file, "--peak", RESCALED, "--guide", 0]
     yield name, file, ["train", *options(config["scale"], packed), *start, "--minutes", config["minutes"]]
 
 
 def cut(config, folder, packed):
     """Steps to the channels of a rung, by way of all that it is cut from."""
     larger = larger_rung(config)
-    yield from cut(larger, folder, packed) if larger else base(config["base"], packed)
+    yield from cut(larger, folder, packed) if larger else base(config["base"], folder, packed)
     sacp = ["sacp", *options(config["scale"], packed), "--float", cut_from(config, folder), "--budget", config["budget"]]
     minutes = config["minutes"]["channels"]
     yield f"channels of {config['rung']}", channels_file(config, folder), [*sacp, "--minutes", minutes]
@@ -72,9 +75,10 @@ def cut(config, folder, packed):
 def steps(name, config, folder, data):
     """(what it makes, the file, module of compress and its arguments) of each step, in order."""
     minutes, mixed, packed = config["minutes"], folder / "mixed.npy", folder / f"{config['scene']}.npy"
-    pack = ["pack", "--data", data, "--per-still", 72, "--per-clip", 20]
-    yield "data of both scenes", mixed, [*pack, "--scenes", "landscape", "portrait"]
-    yield f"data of {config['scene']}", packed, [*pack, "--scenes", config["scene"]]
+    pack = ["pack", "--data", data, "--per-still", PER_STILL]
+    yield "data of both scenes", mixed, [*pack, "--per-clip", 0, "--scenes", "landscape", "portrait"]
+    scene = [*pack, "--per-clip", PER_CLIP[config["scene"]], "--scenes", config["scene"]]
+    yield f"data of {config['scene']}", packed, scene
 
     yield from cut(config, folder, mixed)
     net, teacher = channels_file(config, folder), cut_from(config, folder)
@@ -83,14 +87,15 @@ def steps(name, config, folder, data):
         dsm = ["dsm", *options(config["scale"], mixed), "--float", dense, "--teacher", teacher]
         yield "quads", net, [*dsm, "--density", config["density"], "--minutes", minutes["quads"]]
     train = options(config["scale"], packed)
-    tuned = folder / f"{name}-float.pt"
-    scene = ["train", *train, "--init", net, "--teacher", teacher, "--peak", TUNING, "--guide", 0]
-    yield "scene", tuned, [*scene, "--minutes", minutes["scene"]]
+    if "scene" in minutes:
+        start, net = net, folder / f"{name}-float.pt"
+        tune = ["train", *train, "--init", start, "--teacher", teacher, "--peak", TUNING, "--guide", 0]
+        yield "scene", net, [*tune, "--minutes", minutes["scene"]]
     bits = folder / f"{name}-bits.pt"
-    pde = ["pde", *train, "--float", tuned, "--average-bits", config["average_bits"]]
+    pde = ["pde", *train, "--float", net, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     integer = folder / f"{name}-integer.pt"
-    quantise = ["quantise", *train, "--float", bits, "--teacher", tuned]
+    quantise = ["quantise", *train, "--float", bits, "--teacher", net]
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--scene", config["scene"], "--rung", config["rung"]]
     yield "model", MODELS / f"{name}.safetensors", export

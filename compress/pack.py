@@ -173,7 +173,7 @@ def main():
 
     rng = random.Random(args.seed)
     stills = sorted(f for s in args.scenes for f in (args.data / "stills" / s).iterdir())
-    clips = sorted(f for s in args.scenes for f in (args.data / "clips" / s).iterdir())
+    clips = sorted(f for s in args.scenes for f in (args.data / "clips" / s).iterdir() if args.per_clip)
     if not stills and not clips:
         sys.exit(f"No stills and no clips under {args.data}: give the folder that holds stills/ and clips/.")
     still_jobs = [([f, rng.choice(stills)], rng.random(), args.per_still) for f in stills]

@@ -1,6 +1,7 @@
 """Sums the test cases in meson's testlog.json files and prints `N passed, N failed, N skipped`.
 
-TAP subtests and pytest's tests count each as one, any other program as one. Exits with 1 if any failed
+Before that comes what each program that failed printed last, so that it is seen where only the end of a long run is
+kept. TAP subtests and pytest's tests count each as one, any other program as one. Exits with 1 if any failed
 or a log is missing.
 
 SPDX-License-Identifier: LGPL-2.1-or-later
@@ -14,6 +15,7 @@ TAP = re.compile(r'^(not )?ok\b(?:.*(# *(?:skip|todo)))?', re.IGNORECASE | re.MU
 PYTEST = re.compile(r'^=+ (.*(?:passed|failed|skipped|errors?)\b.*) in [\d.]+s', re.MULTILINE)
 KIND = {'passed': 'passed', 'xpassed': 'failed', 'failed': 'failed', 'error': 'failed', 'errors': 'failed',
         'skipped': 'skipped', 'xfailed': 'skipped'}
+LINES = 40  # of each stream of a failed program
 
 
 def cases(test: dict) -> Counter:
@@ -34,6 +36,13 @@ def cases(test: dict) -> Counter:
     return count if count['failed'] else count + Counter(failed=1)
 
 
+def show(log: str, test: dict) -> None:
+    """Prints the end of what a failed program printed."""
+    print(f"\n{test['name']} of {log}: {test['result']}")
+    for stream in 'stdout', 'stderr':
+        print(*test.get(stream, '').splitlines()[-LINES:], sep='\n')
+
+
 def main(logs: list[str]) -> int:
     total = Counter()
     for log in logs:
@@ -41,10 +50,12 @@ def main(logs: list[str]) -> int:
             with open(log) as lines:
                 tests = [json.loads(line) for line in lines]
         except OSError as error:
-            print(error)
-            tests = [{'result': 'ERROR'}]
+            tests = [{'name': 'log', 'result': 'ERROR', 'stderr': str(error)}]
         for test in tests:
-            total += cases(test)
+            count = cases(test)
+            if count['failed']:
+                show(log, test)
+            total += count
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
     return 1 if total['failed'] or not total['passed'] else 0
 

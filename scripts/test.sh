@@ -27,7 +27,7 @@ check()
   local folder=$1
   shift
   rm -f "$folder/meson-logs/testlog.json"
-  meson test -C "$folder" --print-errorlogs "$@" || true
+  meson test -C "$folder" --print-errorlogs --timeout-multiplier 3 "$@" || true
   logs+=("$folder/meson-logs/testlog.json")
 }
 
