@@ -155,6 +155,13 @@ is_read_by_one (const Fuser *fuser, int node)
   return fuser->uses[node].n_readers == 1 && !fuser->uses[node].kept;
 }
 
+/* Shaders of chains find the picture's edge outside it. */
+static bool
+is_edge_outside (const DssrOp *op)
+{
+  return op->kind == DSSR_OP_CONV ? !op->conv.outside : !op->zero_outside;
+}
+
 /* Offsets, the sampling at them, and what convolves the samples, each of which
  * nobody else reads. */
 static bool
@@ -164,11 +171,13 @@ is_sampling (const Fuser *fuser, int offset, int *deform, int *conv)
   const DssrOp *op = nodes[offset].op;
 
   if (op->kind != DSSR_OP_CONV || !op->wide || op->conv.stride != 1
-      || op->n_inputs != 1 || op->conv.in_quads > DSSR_VULKAN_CHAIN_WINDOW
+      || !is_edge_outside (op) || op->n_inputs != 1
+      || op->conv.in_quads > DSSR_VULKAN_CHAIN_WINDOW
       || !is_read_by_one (fuser, offset))
     return false;
   *deform = fuser->uses[offset].reader;
   if (nodes[*deform].op->kind != DSSR_OP_DEFORM
+      || !is_edge_outside (nodes[*deform].op)
       || !is_read_by_one (fuser, *deform))
     return false;
   *conv = fuser->uses[*deform].reader;
@@ -294,7 +303,8 @@ static bool
 is_3x3 (const DssrOp *op)
 {
   return op->kind == DSSR_OP_CONV && op->conv.kernel == 3
-         && op->conv.stride == 1 && op->n_inputs == 1 && !op->wide;
+         && op->conv.stride == 1 && op->n_inputs == 1 && !op->wide
+         && is_edge_outside (op);
 }
 
 /* Whether a node and the only one that reads it are convolutions which are
@@ -330,7 +340,7 @@ begin (const Fuser *fuser, int position, int node)
     builder = (Builder){.group.position = position};
   }
   add_node (&builder, node);
-  builder.fits = op->kind == DSSR_OP_CONV && !op->wide
+  builder.fits = op->kind == DSSR_OP_CONV && !op->wide && is_edge_outside (op)
                  && op->n_inputs <= DSSR_VULKAN_CHAIN_INPUTS;
   for (int i = 0; builder.fits && i < op->n_inputs; i++) {
     const DssrSource source =

@@ -11,54 +11,6 @@
 /* Shaders count words of the arena in 32 bits, and Vulkan the bytes. */
 #define MAX_WORDS ((guint64)1 << 30)
 
-static const bool has_shader[DSSR_OP_HEAD + 1] = {
-    [DSSR_OP_INPUT] = true,
-    [DSSR_OP_CONV] = true,
-    [DSSR_OP_DEFORM] = true,
-    [DSSR_OP_ADD] = true,
-    [DSSR_OP_UP2] = true,
-    [DSSR_OP_ATTENTION] = true,
-    [DSSR_OP_HEAD] = true,
-};
-
-/* Shaders know no border but the edge, and one head. */
-static bool
-is_covered (const DssrOp *op)
-{
-  if (op->kind >= G_N_ELEMENTS (has_shader) || !has_shader[op->kind])
-    return false;
-  if (op->kind == DSSR_OP_CONV)
-    return !op->conv.outside;
-  if (op->kind == DSSR_OP_DEFORM)
-    return !op->zero_outside;
-  return op->kind != DSSR_OP_HEAD || op->level == 0;
-}
-
-gboolean
-dssr_gpu_check_model (const DssrModel *model, GError **error)
-{
-  if (model->n_planes > 1 || model->linear
-      || model->n_aligned != model->window - 1) {
-    g_set_error_literal (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
-        "the Vulkan backend runs models of luma alone, on a bicubic base, that "
-        "align neighbours alone");
-    return FALSE;
-  }
-  for (int stage = 0; stage < DSSR_N_STAGES; stage++) {
-    const DssrOps *ops = &model->stages[stage];
-    for (int i = 0; i < ops->n_ops; i++) {
-      const DssrOp *op = &ops->ops[i];
-      if (is_covered (op))
-        continue;
-      g_set_error (error, DSSR_ERROR, DSSR_ERROR_BACKEND,
-          "the Vulkan backend lacks the operation \"%s\" of %s.%s",
-          dssr_op_names[op->kind], dssr_stage_names[stage], op->name);
-      return FALSE;
-    }
-  }
-  return TRUE;
-}
-
 static void
 add_weights (DssrGpuNetwork *network, DssrVulkanWeights *weights)
 {
@@ -71,6 +23,8 @@ add_weights (DssrGpuNetwork *network, DssrVulkanWeights *weights)
         places[i] = dssr_vulkan_add_conv (weights, &op->conv);
       else if (op->kind == DSSR_OP_DEFORM)
         places[i] = dssr_vulkan_add_table (weights, op->deform.table);
+      else if (op->kind == DSSR_OP_MODULATE)
+        places[i] = dssr_vulkan_add_table (weights, op->modulate.table);
       else if (op->kind == DSSR_OP_ATTENTION)
         places[i] = dssr_vulkan_add_table (weights, op->attention.table);
     }
@@ -121,8 +75,9 @@ place_planes (DssrGpuNetwork *network, int slots, int flights, guint64 *upload,
     }
   }
   network->contrast = dssr_picture_contrast (format, scale);
-  network->luma = place_plane (format, 0, upload);
-  *upload += (guint64)(slots - 1) * plane_words (&network->luma);
+  network->seen = place_plane (format, 0, upload);
+  *upload += (guint64)(slots * network->model->n_planes - 1)
+             * plane_words (&network->seen);
 }
 
 static gboolean
@@ -174,12 +129,13 @@ warm_up (DssrGpuNetwork *network, DssrVulkan *vulkan, GError **error)
   DssrJob first = {
       .n_new_frames = 1,
       .enlarge = true,
-      .n_planes = base.n_planes - 1,
+      .n_planes = base.n_planes - network->model->n_planes,
   };
+  const bool pairs = first.n_planes == 2;
 
   if (record_own (network, &base, false, &message)
       && record_own (network, &first, false, &message)
-      && (base.n_planes < 3 || record_own (network, &base, true, &message))) {
+      && (!pairs || record_own (network, &base, true, &message))) {
     dssr_vulkan_save_cache (vulkan);
     return TRUE;
   }
@@ -193,8 +149,6 @@ dssr_gpu_network_new (DssrVulkan *vulkan, DssrModel *model,
 {
   g_autoptr (DssrGpuNetwork) network = NULL;
 
-  if (!dssr_gpu_check_model (model, error))
-    return NULL;
   network = g_new0 (DssrGpuNetwork, 1);
   network->model = dssr_model_ref (model);
   network->format = *format;
@@ -225,12 +179,15 @@ dssr_gpu_network_free (DssrGpuNetwork *network)
   g_free (network);
 }
 
-DssrVulkanPlane
-dssr_gpu_network_luma (const DssrGpuNetwork *network, int slot)
+void
+dssr_gpu_network_seen (
+    const DssrGpuNetwork *network, int slot, DssrVulkanPlane planes[3])
 {
-  DssrVulkanPlane luma = network->luma;
-  luma.at += (guint32)slot * (guint32)plane_words (&luma);
-  return luma;
+  int n = network->model->n_planes;
+  for (int i = 0; i < n; i++) {
+    planes[i] = network->seen;
+    planes[i].at += (guint32)(slot * n + i) * (guint32)plane_words (&planes[i]);
+  }
 }
 
 /* ---- Recording ---- */
@@ -252,7 +209,7 @@ typedef struct {
   DssrVulkanCommands *commands;
   DssrProgramKind kind;
   const DssrRun *run;
-  const DssrVulkanPlane *luma, *enlarged;
+  const DssrVulkanPlane *in, *out; /* that the network sees */
 } Recorder;
 
 /* An input of a node, where it is in memory. */
@@ -272,14 +229,31 @@ get_input (const Recorder *recorder, int node, int i)
 }
 
 static void
+record_head (const Recorder *recorder, const DssrOp *op,
+    const DssrVulkanTensor *residual)
+{
+  const DssrGpuNetwork *network = recorder->network;
+  const DssrModel *model = network->model;
+  int shuffle = model->scale * model->unshuffle >> -op->level;
+
+  for (int i = 0; i < model->n_planes; i++) {
+    const DssrVulkanHead head = {
+        .shuffle = shuffle,
+        .first = i * shuffle * shuffle,
+        .linear = model->linear,
+    };
+    dssr_vulkan_head (recorder->commands, &recorder->out[i], &recorder->in[i],
+        residual, &network->bicubic[i], &head);
+  }
+}
+
+static void
 record_node (const Recorder *recorder, int index)
 {
   const DssrGpuNetwork *network = recorder->network;
   DssrVulkanCommands *commands = recorder->commands;
-  const DssrVulkanPlane *luma = recorder->luma;
   const DssrNode *node = &network->plan->programs[recorder->kind].nodes[index];
   const DssrOp *op = node->op;
-  int unshuffle = network->model->unshuffle;
   guint32 weights = network->weights[node->stage][node->index];
   DssrVulkanTensor out =
       get_tensor (network, recorder->kind, index, recorder->run->slot);
@@ -289,13 +263,15 @@ record_node (const Recorder *recorder, int index)
 
   switch (op->kind) {
     case DSSR_OP_INPUT:
-      dssr_vulkan_input (commands, &out, luma, unshuffle);
+      dssr_vulkan_input (commands, &out, recorder->in, network->model->n_planes,
+          network->model->unshuffle);
       break;
     case DSSR_OP_CONV:
       dssr_vulkan_conv (commands, &out, in, op->n_inputs, &op->conv, weights);
       break;
     case DSSR_OP_DEFORM:
-      dssr_vulkan_deform (commands, &out, &in[0], &in[1], &op->deform, weights);
+      dssr_vulkan_deform (commands, &out, &in[0], &in[1], &op->deform,
+          op->zero_outside, weights);
       break;
     case DSSR_OP_ADD:
       dssr_vulkan_add (commands, &out, &in[0], &in[1], &op->add);
@@ -303,16 +279,23 @@ record_node (const Recorder *recorder, int index)
     case DSSR_OP_UP2:
       dssr_vulkan_up2 (commands, &out, &in[0]);
       break;
+    case DSSR_OP_SHUFFLE:
+      dssr_vulkan_shuffle (commands, &out, &in[0], op->zero);
+      break;
+    case DSSR_OP_POOL:
+      dssr_vulkan_pool (commands, &out, &in[0], &op->pool);
+      break;
+    case DSSR_OP_MODULATE:
+      dssr_vulkan_modulate (
+          commands, &out, &in[0], &in[1], &in[2], &op->modulate, weights);
+      break;
     case DSSR_OP_ATTENTION:
       dssr_vulkan_attention (
           commands, &out, &in[0], &in[1], &in[2], &op->attention, weights);
       break;
     case DSSR_OP_HEAD:
-      dssr_vulkan_head (commands, recorder->enlarged, luma, &in[0],
-          &network->bicubic[0], network->model->scale * unshuffle);
+      record_head (recorder, op, &in[0]);
       break;
-    default:
-      g_assert_not_reached ();
   }
 }
 
@@ -420,14 +403,15 @@ record (const DssrGpuNetwork *network, const DssrJob *job,
   dssr_vulkan_mark (commands, dssr_gpu_mark (pictures->flight, FALSE));
   for (int i = 0; i < pictures->n_planes; i++)
     dssr_vulkan_bicubic (commands, &pictures->planes[i].out,
-        &pictures->planes[i].in, &network->bicubic[dssr_gpu_plane (job, i)]);
+        &pictures->planes[i].in,
+        &network->bicubic[dssr_gpu_plane (network, job, i)]);
   for (int i = 0; i < job->n_new_frames; i++)
     record_program (&(Recorder){
         .network = network,
         .commands = commands,
         .kind = DSSR_PROGRAM_FRAME,
         .run = &(DssrRun){.slot = job->new_frames[i].slot},
-        .luma = &pictures->new_frames[i],
+        .in = pictures->new_frames[i],
     });
   if (job->enlarge)
     record_program (&(Recorder){
@@ -435,14 +419,14 @@ record (const DssrGpuNetwork *network, const DssrJob *job,
         .commands = commands,
         .kind = DSSR_PROGRAM_ENLARGE,
         .run = &(DssrRun){.slot = job->centre, .aligned = job->aligned},
-        .luma = &pictures->luma,
-        .enlarged = &pictures->enlarged,
+        .in = pictures->in,
+        .out = pictures->out,
     });
-  if (job->contrast) {
+  for (int i = 0; job->contrast && i < network->model->n_planes; i++) {
     const DssrVulkanPlane *in =
-        job->enlarge ? &pictures->luma : &pictures->planes[0].in;
+        job->enlarge ? &pictures->in[i] : &pictures->planes[i].in;
     const DssrVulkanPlane *out =
-        job->enlarge ? &pictures->enlarged : &pictures->planes[0].out;
+        job->enlarge ? &pictures->out[i] : &pictures->planes[i].out;
     dssr_vulkan_contrast (commands, out, in, &network->contrast);
   }
   dssr_vulkan_mark (commands, dssr_gpu_mark (pictures->flight, TRUE));
@@ -481,12 +465,15 @@ make_key (const DssrGpuNetwork *network, const DssrJob *job,
   key->flight = pictures->flight;
   for (int i = 0; i < job->n_new_frames; i++) {
     key->new_frames[i] = job->new_frames[i].slot;
-    *place++ = make_place (&pictures->new_frames[i]);
+    for (int j = 0; j < network->model->n_planes; j++)
+      *place++ = make_place (&pictures->new_frames[i][j]);
   }
-  for (int i = 0; i < network->model->window - 1; i++)
-    key->neighbours[i] = job->aligned[i];
-  *place++ = make_place (&pictures->luma);
-  *place++ = make_place (&pictures->enlarged);
+  for (int i = 0; i < network->model->n_aligned; i++)
+    key->aligned[i] = job->aligned[i];
+  for (int i = 0; i < network->model->n_planes; i++) {
+    *place++ = make_place (&pictures->in[i]);
+    *place++ = make_place (&pictures->out[i]);
+  }
   for (int i = 0; i < pictures->n_planes; i++) {
     *place++ = make_place (&pictures->planes[i].in);
     *place++ = make_place (&pictures->planes[i].out);

@@ -29,8 +29,8 @@ typedef struct {
 /* Where the planes of a job lie. */
 typedef struct {
   int flight;
-  DssrVulkanPlane new_frames[DSSR_MAX_WINDOW]; /* luma */
-  DssrVulkanPlane luma, enlarged;              /* of the centre */
+  DssrVulkanPlane new_frames[DSSR_MAX_WINDOW][3]; /* that the network sees */
+  DssrVulkanPlane in[3], out[3]; /* of the centre, that the network sees */
   struct {
     int index; /* in the job; of a pair, the first in memory */
     DssrVulkanPlane in, out;
@@ -44,12 +44,12 @@ typedef struct {
   guint32 at, pitch;
 } DssrGpuPlace;
 
-#define DSSR_GPU_MAX_PLACES (DSSR_MAX_WINDOW + 2 + 2 * 3)
+#define DSSR_GPU_MAX_PLACES (3 * DSSR_MAX_WINDOW + 2 * 3 + 2 * 3)
 
 /* What was recorded for. */
 typedef struct {
   int n_new_frames, new_frames[DSSR_MAX_WINDOW]; /* slots */
-  int enlarge, centre, neighbours[DSSR_MAX_WINDOW - 1];
+  int enlarge, centre, aligned[DSSR_MAX_WINDOW];
   int n_planes, pair, contrast;
   int flight;
   DssrGpuPlace places[DSSR_GPU_MAX_PLACES];
@@ -73,7 +73,7 @@ struct _DssrGpuNetwork {
   guint32 slots_at, slot_words;
   DssrBicubic bicubic[3];
   DssrContrast contrast;
-  DssrVulkanPlane luma; /* of slot 0 */
+  DssrVulkanPlane seen; /* the first plane of slot 0, as large as the others */
   /* Planes of the picture that is enlarged. */
   DssrVulkanPlane in[DSSR_MAX_FLIGHTS][3], out[DSSR_MAX_FLIGHTS][3];
 
@@ -97,14 +97,15 @@ dssr_gpu_mark (int flight, gboolean end)
   return 2 * flight + (end ? 1 : 0);
 }
 
-/* Where a frame's luma is. */
-DssrVulkanPlane dssr_gpu_network_luma (const DssrGpuNetwork *network, int slot);
+/* Where the planes of a frame are that the network sees. */
+void dssr_gpu_network_seen (
+    const DssrGpuNetwork *network, int slot, DssrVulkanPlane planes[3]);
 
 /* The plane of the format that is plane i of a job. */
 static inline int
-dssr_gpu_plane (const DssrJob *job, int i)
+dssr_gpu_plane (const DssrGpuNetwork *network, const DssrJob *job, int i)
 {
-  return job->enlarge ? i + 1 : i;
+  return job->enlarge ? i + network->model->n_planes : i;
 }
 
 /* Fills the programs; returns the words of the shared part. */

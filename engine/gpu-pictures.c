@@ -19,14 +19,15 @@ alternate (const DssrSamples *a, const DssrSamples *b)
          && a->stride == b->stride;
 }
 
-/* Whether the last two planes of the job, its chroma, are such a pair, and the
- * one that is first in memory. */
+/* Whether the last two planes of the job are such a pair, and the one that is
+ * first in memory. Chroma: what the network sees may get contrast, plane by
+ * plane. */
 static bool
-find_pair (const DssrJob *job, int *first)
+find_pair (const DssrGpuNetwork *network, const DssrJob *job, int *first)
 {
   int u = job->n_planes - 2, v = job->n_planes - 1;
 
-  if (u < 0)
+  if (u < 0 || network->model->n_planes > 1)
     return false;
   for (int i = 0; i < 2; i++) {
     int a = i ? v : u, b = i ? u : v;
@@ -55,14 +56,15 @@ dssr_gpu_own_pictures (
       .flight = flight, .n_planes = job->n_planes - pair};
 
   for (int i = 0; i < job->n_new_frames; i++)
-    pictures.new_frames[i] =
-        dssr_gpu_network_luma (network, job->new_frames[i].slot);
+    dssr_gpu_network_seen (
+        network, job->new_frames[i].slot, pictures.new_frames[i]);
   if (job->enlarge) {
-    pictures.luma = dssr_gpu_network_luma (network, job->centre);
-    pictures.enlarged = network->out[flight][0];
+    dssr_gpu_network_seen (network, job->centre, pictures.in);
+    for (int i = 0; i < network->model->n_planes; i++)
+      pictures.out[i] = network->out[flight][i];
   }
   for (int i = 0; i < pictures.n_planes; i++) {
-    int plane = dssr_gpu_plane (job, i);
+    int plane = dssr_gpu_plane (network, job, i);
     pictures.planes[i].index = i;
     pictures.planes[i].in = network->in[flight][plane];
     pictures.planes[i].out = network->out[flight][plane];
@@ -112,17 +114,19 @@ DssrGpuPictures
 dssr_gpu_find_pictures (const DssrGpuNetwork *network, const DssrJob *job,
     int flight, DssrDevice *device)
 {
-  int first;
-  bool pair = find_pair (job, &first);
+  int n = network->model->n_planes, first;
+  bool pair = find_pair (network, job, &first);
   DssrGpuPictures pictures = dssr_gpu_own_pictures (network, job, flight, pair);
 
   if (pair)
     pictures.planes[pictures.n_planes - 1].index = first;
   for (int i = 0; i < job->n_new_frames; i++)
-    find_plane (device, &job->new_frames[i].planes[0], &pictures.new_frames[i]);
-  if (job->enlarge) {
-    find_plane (device, &job->in[0], &pictures.luma);
-    find_plane (device, &job->out[0], &pictures.enlarged);
+    for (int j = 0; j < n; j++)
+      find_plane (
+          device, &job->new_frames[i].planes[j], &pictures.new_frames[i][j]);
+  for (int i = 0; job->enlarge && i < n; i++) {
+    find_plane (device, &job->in[i], &pictures.in[i]);
+    find_plane (device, &job->out[i], &pictures.out[i]);
   }
   for (int i = 0; i < pictures.n_planes; i++) {
     int plane = pictures.planes[i].index;
@@ -166,8 +170,9 @@ dssr_gpu_put_pictures (const DssrGpuNetwork *network, const DssrJob *job,
   guint64 bytes = 0;
 
   for (int i = 0; i < job->n_new_frames; i++)
-    bytes +=
-        put (network, &pictures->new_frames[i], &job->new_frames[i].planes[0]);
+    for (int j = 0; j < network->model->n_planes; j++)
+      bytes += put (
+          network, &pictures->new_frames[i][j], &job->new_frames[i].planes[j]);
   for (int i = 0; i < pictures->n_planes; i++)
     bytes += put (network, &pictures->planes[i].in,
         &job->planes[pictures->planes[i].index].in);
@@ -180,8 +185,8 @@ dssr_gpu_get_pictures (const DssrGpuNetwork *network, const DssrJob *job,
 {
   guint64 bytes = 0;
 
-  if (job->enlarge)
-    bytes += get (network, &pictures->enlarged, &job->out[0]);
+  for (int i = 0; job->enlarge && i < network->model->n_planes; i++)
+    bytes += get (network, &pictures->out[i], &job->out[i]);
   for (int i = 0; i < pictures->n_planes; i++)
     bytes += get (network, &pictures->planes[i].out,
         &job->planes[pictures->planes[i].index].out);

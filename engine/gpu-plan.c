@@ -3,16 +3,16 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/gpu-fuse.h"
 
-/* The neighbours' alignment side by side: the same operation of each, then the
+/* The frames' alignment side by side: the same operation of each, then the
  * next. Between two that need nothing of each other there is no barrier. */
 static int *
-order_nodes (const DssrProgram *plan, int n_align, int neighbours, int *n)
+order_nodes (const DssrProgram *plan, int n_align, int frames, int *n)
 {
-  int *order = g_new (int, plan->n_nodes), aligned = n_align * neighbours;
+  int *order = g_new (int, plan->n_nodes), aligned = n_align * frames;
 
   *n = 0;
   for (int i = 0; i < plan->n_nodes; i++) {
-    int node = i < aligned ? i % neighbours * n_align + i / neighbours : i;
+    int node = i < aligned ? i % frames * n_align + i / frames : i;
     if (plan->nodes[node].needed)
       order[(*n)++] = node;
   }
@@ -141,7 +141,7 @@ dssr_gpu_plan (DssrGpuNetwork *network, guint64 *slot_words)
     int n_order;
     g_autofree int *order =
         order_nodes (plan, enlarge ? model->stages[DSSR_STAGE_ALIGN].n_ops : 0,
-            model->window - 1, &n_order);
+            model->n_aligned, &n_order);
     program->tensors = g_new0 (DssrVulkanTensor, plan->n_nodes);
     program->kept = g_new0 (bool, plan->n_nodes);
     dssr_gpu_fuse (program, plan, &plans[DSSR_PROGRAM_FRAME], order, n_order);

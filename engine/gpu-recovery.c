@@ -61,21 +61,15 @@ dssr_gpu_recovery_free (DssrGpuRecovery *recovery)
   g_free (recovery);
 }
 
-/* Waits, under the lock, until the next attempt is due. FALSE: to stop. A
- * model that the GPU cannot run is waited out. */
+/* Waits, under the lock, until the next attempt is due. FALSE: to stop. */
 static gboolean
 wait_for_turn (DssrGpuRecovery *recovery)
 {
   gint64 end = g_get_monotonic_time () + recovery->wait;
   gboolean due = FALSE;
 
-  while (!recovery->stop
-         && (!due || !dssr_gpu_check_model (recovery->model, NULL))) {
-    if (due)
-      g_cond_wait (&recovery->changed, &recovery->lock);
-    else
-      due = !g_cond_wait_until (&recovery->changed, &recovery->lock, end);
-  }
+  while (!recovery->stop && !due)
+    due = !g_cond_wait_until (&recovery->changed, &recovery->lock, end);
   recovery->wait = MIN (2 * recovery->wait, LONGEST_WAIT);
   return !recovery->stop;
 }
@@ -156,7 +150,6 @@ dssr_gpu_recovery_use_model (
   g_mutex_lock (&recovery->lock);
   set_model (recovery, model, slots);
   gboolean again = recovery->ready;
-  g_cond_signal (&recovery->changed);
   g_mutex_unlock (&recovery->lock);
   if (again) {
     stop_thread (recovery);

@@ -23,9 +23,6 @@ void dssr_gpu_free (DssrGpu *gpu);
 void dssr_gpu_close (DssrGpu *gpu);
 gboolean dssr_gpu_open (DssrGpu *gpu, GError **error);
 
-/* FALSE with DSSR_ERROR_BACKEND: no GPU can run the model. */
-gboolean dssr_gpu_check_model (const DssrModel *model, GError **error);
-
 /* Makes all that the model needs for pictures of this format. FALSE with
  * DSSR_ERROR_BACKEND: nothing has changed. */
 gboolean dssr_gpu_use_model (DssrGpu *gpu, DssrModel *model,

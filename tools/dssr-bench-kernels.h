@@ -18,7 +18,7 @@ typedef enum {
   BENCH_BICUBIC,
   BENCH_HEAD,
   BENCH_CONTRAST,
-  /* Those that only the CPU has. */
+  /* Those of imported models. */
   BENCH_CONV_BORDER,
   BENCH_DEFORM_ZERO,
   BENCH_SHUFFLE,
@@ -51,10 +51,12 @@ void bench_work_free (BenchWork *work);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BenchWork, bench_work_free)
 
+enum { BENCH_MAX_PLANES = 3 };
+
 /* What a kernel works on, and how; the shape says which of it there is. */
 typedef struct {
   const DssrTensor *out, *in;
-  const DssrSamples *small, *large; /* three each, or the first alone */
+  const DssrSamples *small, *large; /* BENCH_MAX_PLANES, or the first alone */
   const DssrConv *conv;
   DssrDeform deform;
   DssrAdd add;

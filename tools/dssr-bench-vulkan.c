@@ -29,7 +29,7 @@ typedef struct {
   const BenchShape *shape;
   BenchParts parts;
   DssrVulkanTensor out, in[3];
-  DssrVulkanPlane small, large;
+  DssrVulkanPlane small[BENCH_MAX_PLANES], large[BENCH_MAX_PLANES];
   guint32 place;                         /* of its weights or table */
   guint64 read, arena, upload, download; /* words; the arena begins with what
                                             is read */
@@ -38,6 +38,13 @@ typedef struct {
 typedef struct {
   double seconds, bytes;
 } Timed;
+
+static guint64
+align (guint64 words)
+{
+  return (words + DSSR_VULKAN_ALIGNMENT - 1) / DSSR_VULKAN_ALIGNMENT
+         * DSSR_VULKAN_ALIGNMENT;
+}
 
 static DssrVulkanTensor
 place_tensor (const DssrTensor *tensor, gboolean wide, guint64 *words)
@@ -49,9 +56,7 @@ place_tensor (const DssrTensor *tensor, gboolean wide, guint64 *words)
       .quads = tensor->quads,
       .wide = wide,
   };
-  const guint64 size = dssr_vulkan_tensor_words (&placed);
-  *words += (size + DSSR_VULKAN_ALIGNMENT - 1) / DSSR_VULKAN_ALIGNMENT
-            * DSSR_VULKAN_ALIGNMENT;
+  *words += align (dssr_vulkan_tensor_words (&placed));
   return placed;
 }
 
@@ -59,14 +64,41 @@ static DssrVulkanPlane
 place_plane (const DssrSamples *samples, guint64 *words)
 {
   const DssrVulkanPlane placed = {
+      .at = (guint32)*words,
       .pitch = dssr_vulkan_pitch (samples->width, samples->depth),
       .width = samples->width,
       .height = samples->height,
       .depth = samples->depth,
       .shift = samples->shift,
   };
-  *words = (guint64)placed.pitch * (guint64)placed.height;
+  *words += align (dssr_vulkan_plane_words (&placed));
   return placed;
+}
+
+static gboolean
+is_wide (BenchKernel kind, int input)
+{
+  if (kind == BENCH_DEFORM || kind == BENCH_DEFORM_ZERO)
+    return input == 1;
+  return kind == BENCH_HEAD || kind == BENCH_HEAD_PLANES;
+}
+
+static guint32
+add_weights (
+    BenchKernel kind, const BenchParts *parts, DssrVulkanWeights *weights)
+{
+  switch (kind) {
+    case BENCH_CONV:
+    case BENCH_CONV_BORDER:
+      return dssr_vulkan_add_conv (weights, parts->conv);
+    case BENCH_DEFORM:
+    case BENCH_DEFORM_ZERO:
+    case BENCH_ATTENTION:
+    case BENCH_MODULATE:
+      return dssr_vulkan_add_table (weights, parts->deform.table);
+    default:
+      return 0;
+  }
 }
 
 static void
@@ -76,20 +108,30 @@ place (Kernel *kernel, DssrVulkanWeights *weights)
   const BenchKernel kind = kernel->shape->kernel;
 
   for (int i = 0; i < 3 && parts->in[i].data; i++)
-    kernel->in[i] = place_tensor (&parts->in[i],
-        kind == BENCH_HEAD || (kind == BENCH_DEFORM && i == 1), &kernel->arena);
+    kernel->in[i] =
+        place_tensor (&parts->in[i], is_wide (kind, i), &kernel->arena);
   kernel->read = kernel->arena;
   if (parts->out->data)
     kernel->out =
         place_tensor (parts->out, kernel->shape->wide, &kernel->arena);
-  if (parts->small->data)
-    kernel->small = place_plane (parts->small, &kernel->upload);
-  if (parts->large->data)
-    kernel->large = place_plane (parts->large, &kernel->download);
-  if (kind == BENCH_CONV)
-    kernel->place = dssr_vulkan_add_conv (weights, parts->conv);
-  else if (kind == BENCH_DEFORM || kind == BENCH_ATTENTION)
-    kernel->place = dssr_vulkan_add_table (weights, parts->deform.table);
+  for (int i = 0; i < BENCH_MAX_PLANES && parts->small[i].data; i++)
+    kernel->small[i] = place_plane (&parts->small[i], &kernel->upload);
+  for (int i = 0; i < BENCH_MAX_PLANES && parts->large[i].data; i++)
+    kernel->large[i] = place_plane (&parts->large[i], &kernel->download);
+  kernel->place = add_weights (kind, parts, weights);
+}
+
+static void
+record_head (const Kernel *kernel, DssrVulkanCommands *commands)
+{
+  const int shuffle = kernel->shape->scale;
+
+  for (int i = 0; i < BENCH_MAX_PLANES && kernel->large[i].width; i++) {
+    const DssrVulkanHead head = {
+        .shuffle = shuffle, .first = i * shuffle * shuffle};
+    dssr_vulkan_head (commands, &kernel->large[i], &kernel->small[i],
+        &kernel->in[0], &kernel->parts.bicubic, &head);
+  }
 }
 
 static void
@@ -103,14 +145,16 @@ record (const Kernel *kernel, DssrVulkanCommands *commands)
 
   switch (kernel->shape->kernel) {
     case BENCH_INPUT:
-      dssr_vulkan_input (commands, out, &kernel->small, 1);
+      dssr_vulkan_input (commands, out, kernel->small, 1, 1);
       break;
     case BENCH_CONV:
+    case BENCH_CONV_BORDER:
       dssr_vulkan_conv (commands, out, in, 1, parts->conv, kernel->place);
       break;
     case BENCH_DEFORM:
-      dssr_vulkan_deform (
-          commands, out, &in[0], &in[1], &deform, kernel->place);
+    case BENCH_DEFORM_ZERO:
+      dssr_vulkan_deform (commands, out, &in[0], &in[1], &deform,
+          kernel->shape->kernel == BENCH_DEFORM_ZERO, kernel->place);
       break;
     case BENCH_ADD:
       dssr_vulkan_add (commands, out, &in[0], &in[1], &parts->add);
@@ -118,24 +162,34 @@ record (const Kernel *kernel, DssrVulkanCommands *commands)
     case BENCH_UP2:
       dssr_vulkan_up2 (commands, out, &in[0]);
       break;
+    case BENCH_SHUFFLE:
+      dssr_vulkan_shuffle (commands, out, &in[0], 7);
+      break;
+    case BENCH_POOL: {
+      const DssrPooling pool = {.average = TRUE, .zero = 7};
+      dssr_vulkan_pool (commands, out, &in[0], &pool);
+      break;
+    }
+    case BENCH_MODULATE:
+      dssr_vulkan_modulate (commands, out, &in[0], &in[1], &in[2],
+          &parts->modulate, kernel->place);
+      break;
     case BENCH_ATTENTION:
       dssr_vulkan_attention (commands, out, &in[0], &in[1], &in[2],
           &parts->attention, kernel->place);
       break;
     case BENCH_BICUBIC:
       dssr_vulkan_bicubic (
-          commands, &kernel->large, &kernel->small, &parts->bicubic);
+          commands, kernel->large, kernel->small, &parts->bicubic);
       break;
     case BENCH_HEAD:
-      dssr_vulkan_head (commands, &kernel->large, &kernel->small, &in[0],
-          &parts->bicubic, kernel->shape->scale);
+    case BENCH_HEAD_PLANES:
+      record_head (kernel, commands);
       break;
     case BENCH_CONTRAST:
       dssr_vulkan_contrast (
-          commands, &kernel->large, &kernel->small, &parts->contrast);
+          commands, kernel->large, kernel->small, &parts->contrast);
       break;
-    default:
-      g_assert_not_reached ();
   }
 }
 
@@ -316,8 +370,7 @@ bench_shapes_all (const Bench *bench, const BenchOptions *options,
       options->width, options->height, "kernel", "GPU ms", "MMAC", "GMAC/s",
       "of dots", "MB", "GB/s", "of copy");
   for (const BenchShape *shape = bench_shapes; shape->name; shape++)
-    if (shape->kernel <= BENCH_CONTRAST
-        && !bench_shape (bench, shape, options, json, error))
+    if (!bench_shape (bench, shape, options, json, error))
       return FALSE;
   return TRUE;
 }

@@ -10,14 +10,13 @@
 enum { BAND = 8, RING = 32 };
 
 #define MAX_TENSORS 4
-#define MAX_PLANES 3
 
 struct _BenchWork {
   const BenchShape *shape;
   int width, height;
   DssrTensor out, in[3];
-  DssrSamples small[MAX_PLANES], large[MAX_PLANES];
-  guint8 *memory[MAX_TENSORS + 2 * MAX_PLANES];
+  DssrSamples small[BENCH_MAX_PLANES], large[BENCH_MAX_PLANES];
+  guint8 *memory[MAX_TENSORS + 2 * BENCH_MAX_PLANES];
   int n_memory;
   GRand *rand;
   guint8 table[256], outside[64];
@@ -77,7 +76,7 @@ init_plane (BenchWork *work, DssrSamples *samples, int scale)
 static void
 init_samples (BenchWork *work, DssrSamples *planes, int scale)
 {
-  const int n = work->shape->kernel == BENCH_HEAD_PLANES ? MAX_PLANES : 1;
+  const int n = work->shape->kernel == BENCH_HEAD_PLANES ? BENCH_MAX_PLANES : 1;
   for (int i = 0; i < n; i++)
     init_plane (work, &planes[i], scale);
 }
@@ -323,7 +322,7 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
       table->modulate (out, &in[0], &in[1], &in[2], &parts.modulate, y0, y1);
       break;
     case BENCH_HEAD_PLANES:
-      table->head_planes (work->large, work->small, MAX_PLANES, &in[0],
+      table->head_planes (work->large, work->small, BENCH_MAX_PLANES, &in[0],
           &parts.bicubic, FALSE, shape->scale, y0, y1);
       break;
   }

@@ -87,12 +87,15 @@ dssr_conv_set_up (DssrConvSetup *setup, const DssrVulkanTensor *out,
   setup->constants[DSSR_CONV_WIDE] = conv->wide;
   setup->constants[DSSR_CONV_INPUTS] =
       n_in < DSSR_MAX_OPERANDS ? n_in : DSSR_MAX_OPERANDS;
+  setup->constants[DSSR_CONV_ZERO_OUTSIDE] = conv->outside && conv->kernel > 1;
   setup->push.in_size = dssr_tensor_size (conv->stride > 1 ? &in[0] : out);
   setup->push.out_size = dssr_tensor_size (out);
   setup->push.low_size =
       dssr_pack_size ((out->width + 1) / 2, (out->height + 1) / 2);
   setup->push.params_at = weights;
   setup->push.weights_at = weights + 3 * (uint32_t)conv->out_quads;
+  if (conv->outside)
+    setup->push.weights_at += (uint32_t)conv->in_quads;
   setup->push.in_quads = (uint32_t)conv->in_quads;
   setup->push.quantise = dssr_conv_quantise (conv);
   setup->push.n_in = (uint32_t)n_in;

@@ -20,41 +20,45 @@ plane_operand (const DssrVulkanPlane *plane, DssrBufferUse buffer, uint32_t *at)
 
 void
 dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
-    const DssrVulkanPlane *luma, int unshuffle)
+    const DssrVulkanPlane *planes, int n_planes, int unshuffle)
 {
-  const int32_t constants[] = {luma->depth, luma->shift};
+  const int32_t constants[] = {planes->depth, planes->shift};
   struct {
-    uint32_t out_size, luma_size;
-    uint32_t at, pitch;
-    int32_t unshuffle;
+    uint32_t out_size, size;
+    uint32_t at[3], pitch[3];
+    int32_t unshuffle, n_planes;
   } push = {
       .out_size = dssr_tensor_size (out),
-      .luma_size = dssr_pack_size (luma->width, luma->height),
-      .pitch = luma->pitch,
+      .size = dssr_pack_size (planes->width, planes->height),
       .unshuffle = unshuffle,
+      .n_planes = n_planes,
   };
-  const DssrOperand in = plane_operand (luma, DSSR_BUFFER_UPLOAD, &push.at);
+  DssrOperation operation = {
+      .shader = DSSR_SHADER_INPUT,
+      CONSTANTS (constants),
+      PUSH (push),
+      .width = out->width,
+      .height = out->height,
+      .depth = out->quads,
+      .out = {dssr_tensor_operand (out)},
+      .n_out = 1,
+      .n_in = n_planes,
+  };
 
-  dssr_vulkan_record (commands, &(DssrOperation){
-                                    .shader = DSSR_SHADER_INPUT,
-                                    CONSTANTS (constants),
-                                    PUSH (push),
-                                    .width = out->width,
-                                    .height = out->height,
-                                    .depth = out->quads,
-                                    .out = {dssr_tensor_operand (out)},
-                                    .n_out = 1,
-                                    .in = {in},
-                                    .n_in = 1,
-                                });
+  for (int i = 0; i < n_planes; i++) {
+    push.pitch[i] = planes[i].pitch;
+    operation.in[i] =
+        plane_operand (&planes[i], DSSR_BUFFER_UPLOAD, &push.at[i]);
+  }
+  dssr_vulkan_record (commands, &operation);
 }
 
 void
 dssr_vulkan_deform (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanTensor *feature, const DssrVulkanTensor *offset,
-    const DssrDeform *deform, uint32_t table)
+    const DssrDeform *deform, bool zero_outside, uint32_t table)
 {
-  const int32_t constants[] = {deform->kernel};
+  const int32_t constants[] = {deform->kernel, zero_outside};
   const struct {
     uint32_t size;
     uint32_t table_at;
@@ -141,6 +145,97 @@ dssr_vulkan_up2 (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
 }
 
 void
+dssr_vulkan_shuffle (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
+    const DssrVulkanTensor *in, int zero)
+{
+  const struct {
+    uint32_t in_size, out_size;
+    uint32_t in_quads;
+    int32_t zero;
+  } push = {
+      .in_size = dssr_tensor_size (in),
+      .out_size = dssr_tensor_size (out),
+      .in_quads = (uint32_t)in->quads,
+      .zero = zero,
+  };
+
+  dssr_vulkan_record (commands, &(DssrOperation){
+                                    .shader = DSSR_SHADER_SHUFFLE,
+                                    PUSH (push),
+                                    .width = out->width,
+                                    .height = out->height,
+                                    .depth = out->quads,
+                                    .out = {dssr_tensor_operand (out)},
+                                    .n_out = 1,
+                                    .in = {dssr_tensor_operand (in)},
+                                    .n_in = 1,
+                                });
+}
+
+void
+dssr_vulkan_pool (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
+    const DssrVulkanTensor *in, const DssrPooling *pool)
+{
+  const struct {
+    uint32_t in_size, out_size;
+    int32_t average, zero;
+  } push = {
+      .in_size = dssr_tensor_size (in),
+      .out_size = dssr_tensor_size (out),
+      .average = pool->average,
+      .zero = pool->zero,
+  };
+
+  dssr_vulkan_record (commands, &(DssrOperation){
+                                    .shader = DSSR_SHADER_POOL,
+                                    PUSH (push),
+                                    .width = out->width,
+                                    .height = out->height,
+                                    .depth = out->quads,
+                                    .out = {dssr_tensor_operand (out)},
+                                    .n_out = 1,
+                                    .in = {dssr_tensor_operand (in)},
+                                    .n_in = 1,
+                                });
+}
+
+void
+dssr_vulkan_modulate (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
+    const DssrVulkanTensor *v, const DssrVulkanTensor *gate,
+    const DssrVulkanTensor *b, const DssrModulate *modulate, uint32_t table)
+{
+  const struct {
+    uint32_t size;
+    uint32_t table_at;
+    int32_t zero_v, zero_b, zero, greatest;
+    int32_t mult_v, mult_b;
+  } push = {
+      .size = dssr_tensor_size (out),
+      .table_at = table,
+      .zero_v = modulate->zero_v,
+      .zero_b = modulate->zero_b,
+      .zero = modulate->zero,
+      .greatest = modulate->max,
+      .mult_v = modulate->mult_v,
+      .mult_b = modulate->mult_b,
+  };
+
+  dssr_vulkan_record (
+      commands, &(DssrOperation){
+                    .shader = DSSR_SHADER_MODULATE,
+                    PUSH (push),
+                    .width = out->width,
+                    .height = out->height,
+                    .depth = out->quads,
+                    .out = {dssr_tensor_operand (out)},
+                    .n_out = 1,
+                    .in = {dssr_tensor_operand (v), dssr_tensor_operand (gate),
+                        dssr_tensor_operand (b)},
+                    .n_in = 3,
+                });
+}
+
+void
 dssr_vulkan_attention (DssrVulkanCommands *commands,
     const DssrVulkanTensor *out, const DssrVulkanTensor *a,
     const DssrVulkanTensor *b, const DssrVulkanTensor *v,
@@ -179,27 +274,30 @@ dssr_vulkan_attention (DssrVulkanCommands *commands,
                 });
 }
 
-/* shuffle 0: no residual. */
+/* head NULL: there is no residual. */
 static void
 enlarge (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
     const DssrVulkanPlane *in, const DssrVulkanTensor *residual,
-    const DssrBicubic *bicubic, int shuffle)
+    const DssrBicubic *bicubic, const DssrVulkanHead *head)
 {
   const int32_t constants[] = {in->depth, in->shift, bicubic->scale,
-      bicubic->phase_x, shuffle, in->pair};
+      bicubic->phase_x, head ? head->shuffle : 0, in->pair,
+      head && head->linear};
   struct {
     uint32_t out_size, in_size;
     uint32_t out_at, in_at;
     uint32_t out_pitch, in_pitch;
     uint32_t residual_size;
     int32_t phase_y;
+    uint32_t first_channel;
   } push = {
       .out_size = dssr_pack_size (out->width, out->height),
       .in_size = dssr_pack_size (in->width, in->height),
       .out_pitch = out->pitch,
       .in_pitch = in->pitch,
-      .residual_size = residual ? dssr_tensor_size (residual) : 0,
+      .residual_size = head ? dssr_tensor_size (residual) : 0,
       .phase_y = bicubic->phase_y,
+      .first_channel = head ? (uint32_t)head->first : 0,
   };
   DssrOperation operation = {
       .shader = DSSR_SHADER_ENLARGE,
@@ -214,7 +312,7 @@ enlarge (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
       .n_in = 1,
   };
 
-  if (residual)
+  if (head)
     operation.in[operation.n_in++] = dssr_tensor_operand (residual);
   dssr_vulkan_record (commands, &operation);
 }
@@ -223,15 +321,15 @@ void
 dssr_vulkan_bicubic (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
     const DssrVulkanPlane *in, const DssrBicubic *bicubic)
 {
-  enlarge (commands, out, in, NULL, bicubic, 0);
+  enlarge (commands, out, in, NULL, bicubic, NULL);
 }
 
 void
 dssr_vulkan_head (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
-    const DssrVulkanPlane *luma, const DssrVulkanTensor *residual,
-    const DssrBicubic *bicubic, int shuffle)
+    const DssrVulkanPlane *in, const DssrVulkanTensor *residual,
+    const DssrBicubic *bicubic, const DssrVulkanHead *head)
 {
-  enlarge (commands, out, luma, residual, bicubic, shuffle);
+  enlarge (commands, out, in, residual, bicubic, head);
 }
 
 void

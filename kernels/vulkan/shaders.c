@@ -39,6 +39,15 @@ static const uint32_t add[] =
 static const uint32_t up2[] =
 #include "up2.h"
     ;
+static const uint32_t shuffle[] =
+#include "shuffle.h"
+    ;
+static const uint32_t pool[] =
+#include "pool.h"
+    ;
+static const uint32_t modulate[] =
+#include "modulate.h"
+    ;
 static const uint32_t attention[] =
 #include "attention.h"
     ;
@@ -69,6 +78,9 @@ const DssrSpirv dssr_shaders[DSSR_N_SHADERS] = {
     [DSSR_SHADER_DEFORM] = {deform, sizeof deform},
     [DSSR_SHADER_ADD] = {add, sizeof add},
     [DSSR_SHADER_UP2] = {up2, sizeof up2},
+    [DSSR_SHADER_SHUFFLE] = {shuffle, sizeof shuffle},
+    [DSSR_SHADER_POOL] = {pool, sizeof pool},
+    [DSSR_SHADER_MODULATE] = {modulate, sizeof modulate},
     [DSSR_SHADER_ATTENTION] = {attention, sizeof attention},
     [DSSR_SHADER_ENLARGE] = {enlarge, sizeof enlarge},
     [DSSR_SHADER_CONTRAST] = {contrast, sizeof contrast},

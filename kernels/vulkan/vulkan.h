@@ -193,24 +193,37 @@ DssrVulkanCommands *dssr_vulkan_commands_new (
     DssrVulkanMemory *memory, DssrVulkanMessage *message);
 void dssr_vulkan_commands_free (DssrVulkanCommands *commands);
 
-/* As in DssrKernels, over all rows. A plane of `luma` or `in` is in the buffer
- * for uploads, one of `out` in that for downloads, unless they are in memory
- * that is shared. `in` and `out` are both pairs of planes, or neither is. */
+/* As in DssrKernels, over all rows. A plane of `planes` or `in` is in the
+ * buffer for uploads, one of `out` in that for downloads, unless they are in
+ * memory that is shared. `in` and `out` are both pairs of planes, or neither
+ * is. */
 void dssr_vulkan_input (DssrVulkanCommands *commands,
-    const DssrVulkanTensor *out, const DssrVulkanPlane *luma, int unshuffle);
-/* An input of half the size is read as up2 makes it. Of a convolution with more
- * than DSSR_VULKAN_CHAIN_INPUTS inputs, all from the last of these on have the
- * same size, and for a stride of 2 all have. */
+    const DssrVulkanTensor *out, const DssrVulkanPlane *planes, int n_planes,
+    int unshuffle);
+/* With what conv_border makes, if there is something to make. An input of half
+ * the size is read as up2 makes it. Of a convolution with more than
+ * DSSR_VULKAN_CHAIN_INPUTS inputs, all from the last of these on have the same
+ * size, and for a stride of 2 all have. */
 void dssr_vulkan_conv (DssrVulkanCommands *commands,
     const DssrVulkanTensor *out, const DssrVulkanTensor *in, int n_in,
     const DssrConv *conv, uint32_t weights);
 void dssr_vulkan_deform (DssrVulkanCommands *commands,
     const DssrVulkanTensor *out, const DssrVulkanTensor *feature,
-    const DssrVulkanTensor *offset, const DssrDeform *deform, uint32_t table);
+    const DssrVulkanTensor *offset, const DssrDeform *deform, bool zero_outside,
+    uint32_t table);
 void dssr_vulkan_add (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanTensor *a, const DssrVulkanTensor *b, const DssrAdd *add);
 void dssr_vulkan_up2 (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanTensor *in);
+void dssr_vulkan_shuffle (DssrVulkanCommands *commands,
+    const DssrVulkanTensor *out, const DssrVulkanTensor *in, int zero);
+void dssr_vulkan_pool (DssrVulkanCommands *commands,
+    const DssrVulkanTensor *out, const DssrVulkanTensor *in,
+    const DssrPooling *pool);
+void dssr_vulkan_modulate (DssrVulkanCommands *commands,
+    const DssrVulkanTensor *out, const DssrVulkanTensor *v,
+    const DssrVulkanTensor *gate, const DssrVulkanTensor *b,
+    const DssrModulate *modulate, uint32_t table);
 void dssr_vulkan_attention (DssrVulkanCommands *commands,
     const DssrVulkanTensor *out, const DssrVulkanTensor *a,
     const DssrVulkanTensor *b, const DssrVulkanTensor *v,
@@ -218,9 +231,17 @@ void dssr_vulkan_attention (DssrVulkanCommands *commands,
 void dssr_vulkan_bicubic (DssrVulkanCommands *commands,
     const DssrVulkanPlane *out, const DssrVulkanPlane *in,
     const DssrBicubic *bicubic);
+
+/* The head of one plane. */
+typedef struct {
+  int shuffle;
+  int first;   /* of its channels in the residual */
+  bool linear; /* the base, which else is bicubic */
+} DssrVulkanHead;
+
 void dssr_vulkan_head (DssrVulkanCommands *commands, const DssrVulkanPlane *out,
-    const DssrVulkanPlane *luma, const DssrVulkanTensor *residual,
-    const DssrBicubic *bicubic, int shuffle);
+    const DssrVulkanPlane *in, const DssrVulkanTensor *residual,
+    const DssrBicubic *bicubic, const DssrVulkanHead *head);
 
 /* Operations that are done together, pixel by pixel: what one makes for the
  * next is in no memory unless others want it. */

@@ -28,7 +28,7 @@ reserve (DssrVulkanWeights *weights, size_t n, uint32_t *place)
 }
 
 /* Bias and products of four output channels. Pixels reach the dot product less
- * 128, and outside the picture is its edge: the bias gets what that takes. */
+ * 128, those outside the picture too: the bias gets what that takes. */
 static void
 add_parameters (uint32_t *words, const DssrConv *conv, int out_quad)
 {
@@ -49,13 +49,22 @@ add_parameters (uint32_t *words, const DssrConv *conv, int out_quad)
   }
 }
 
-/* [out quad][in quad][tap][4 output channels], four input channels in a word.
- */
+static uint32_t
+pack_bytes (const uint8_t *bytes)
+{
+  return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16
+         | (uint32_t)bytes[3] << 24;
+}
+
+/* Parameters; where zero lies outside the picture, that of each input quad; and
+ * weights, [out quad][in quad][tap][4 output channels], four input channels in
+ * a word. */
 uint32_t
 dssr_vulkan_add_conv (DssrVulkanWeights *weights, const DssrConv *conv)
 {
   const int taps = conv->kernel * conv->kernel, in_quads = conv->in_quads;
-  const size_t n_params = (size_t)3 * conv->out_quads;
+  const size_t n_params =
+      (size_t)3 * conv->out_quads + (size_t)(conv->outside ? in_quads : 0);
   const size_t n_weights = (size_t)conv->out_quads * in_quads * taps;
   uint32_t place;
   uint32_t *words = reserve (weights, n_params + n_weights, &place);
@@ -64,15 +73,15 @@ dssr_vulkan_add_conv (DssrVulkanWeights *weights, const DssrConv *conv)
     return 0;
   for (int q = 0; q < conv->out_quads; q++, words += 12)
     add_parameters (words, conv, q);
+  for (int i = 0; conv->outside && i < in_quads; i++, words += 4)
+    memset (words, conv->outside[i], 16);
   for (int q = 0; q < conv->out_quads; q++) {
     for (int i = 0; i < in_quads; i++) {
       for (int tap = 0; tap < taps; tap++) {
         for (int lane = 0; lane < 4; lane++) {
           const size_t quad =
               ((size_t)(4 * q + lane) * taps + tap) * in_quads + i;
-          const uint8_t *w = (const uint8_t *)conv->weight + 4 * quad;
-          *words++ = w[0] | (uint32_t)w[1] << 8 | (uint32_t)w[2] << 16
-                     | (uint32_t)w[3] << 24;
+          *words++ = pack_bytes ((const uint8_t *)conv->weight + 4 * quad);
         }
       }
     }
@@ -87,8 +96,7 @@ dssr_vulkan_add_table (DssrVulkanWeights *weights, const uint8_t *table)
   uint32_t *words = reserve (weights, 16, &place);
 
   for (int i = 0; words && i < 64; i++, table += 4)
-    words[i] = table[0] | (uint32_t)table[1] << 8 | (uint32_t)table[2] << 16
-               | (uint32_t)table[3] << 24;
+    words[i] = pack_bytes (table);
   return place;
 }
 

@@ -12,13 +12,16 @@
 /* No divisor of the number of layouts. */
 const int picture_step = 5;
 
+enum { MAX_PLANES = 3 };
+
 /* An operation between two copies. */
 typedef struct {
   DssrVulkan *vulkan;
   DssrVulkanMemory *memory;
   DssrVulkanCommands *commands;
   DssrVulkanTensor in[MAX_INPUTS], out;
-  DssrVulkanPlane plane_in, plane_out;
+  DssrVulkanPlane planes_in[MAX_PLANES], planes_out[MAX_PLANES];
+  int n_planes;
   guint64 arena, upload;
 } Run;
 
@@ -124,13 +127,24 @@ copy_buffers (Run *run, DssrBufferUse from, guint64 from_at, DssrBufferUse to,
   }
 }
 
+/* Places planes from *words on; those that there are not take no room. */
+static void
+place_planes (
+    DssrVulkanPlane *placed, const DssrSamples *planes, int n, guint64 *words)
+{
+  for (int i = 0; planes && i < n; i++) {
+    placed[i] = place_plane (&planes[i], *words);
+    *words += aligned (dssr_vulkan_plane_words (&placed[i]));
+  }
+}
+
 /* Everything up to the operation: its operands are on the GPU. */
 static Run
 begin (gboolean plain, const DssrTensor *out, gboolean wide_out,
-    const DssrTensor *in, int n_in, int wide_in, const DssrSamples *plane_out,
-    const DssrSamples *plane_in, DssrVulkanWeights *weights)
+    const DssrTensor *in, int n_in, int wide_in, const DssrSamples *planes_out,
+    const DssrSamples *planes_in, int n_planes, DssrVulkanWeights *weights)
 {
-  Run run = {.vulkan = open_vulkan (plain)};
+  Run run = {.vulkan = open_vulkan (plain), .n_planes = n_planes};
   DssrVulkanMessage message;
   guint64 download = 0;
 
@@ -142,14 +156,8 @@ begin (gboolean plain, const DssrTensor *out, gboolean wide_out,
     download = dssr_vulkan_tensor_words (&run.out);
   }
   guint64 upload = run.upload;
-  if (plane_in) {
-    run.plane_in = place_plane (plane_in, upload);
-    upload += (guint64)run.plane_in.pitch * run.plane_in.height;
-  }
-  if (plane_out) {
-    run.plane_out = place_plane (plane_out, 0);
-    download = (guint64)run.plane_out.pitch * run.plane_out.height;
-  }
+  place_planes (run.planes_in, planes_in, n_planes, &upload);
+  place_planes (run.planes_out, planes_out, n_planes, &download);
   run.memory = dssr_vulkan_memory_new (
       run.vulkan, run.arena, weights, upload, download, false, &message);
   assert_done (run.memory != NULL, &message);
@@ -159,8 +167,8 @@ begin (gboolean plain, const DssrTensor *out, gboolean wide_out,
     copy_rows (&in[i], &run.in[i],
         (guint32 *)run.memory->buffers[DSSR_BUFFER_UPLOAD].map + run.in[i].at,
         0, in[i].height, FALSE);
-  if (plane_in)
-    dssr_vulkan_put_plane (run.memory, &run.plane_in, plane_in);
+  for (int i = 0; planes_in && i < n_planes; i++)
+    dssr_vulkan_put_plane (run.memory, &run.planes_in[i], &planes_in[i]);
   run.commands = dssr_vulkan_commands_new (run.memory, &message);
   assert_done (run.commands != NULL, &message);
   if (run.upload > 0)
@@ -170,7 +178,7 @@ begin (gboolean plain, const DssrTensor *out, gboolean wide_out,
 }
 
 static void
-end (Run *run, const DssrTensor *out, const DssrSamples *plane_out, int y0,
+end (Run *run, const DssrTensor *out, const DssrSamples *planes_out, int y0,
     int y1)
 {
   DssrVulkanMessage message;
@@ -186,25 +194,23 @@ end (Run *run, const DssrTensor *out, const DssrSamples *plane_out, int y0,
   if (out)
     copy_rows (out, &run->out, run->memory->buffers[DSSR_BUFFER_DOWNLOAD].map,
         y0, y1, TRUE);
-  else
-    dssr_vulkan_get_plane (run->memory, &run->plane_out, plane_out, y0, y1);
+  for (int i = 0; planes_out && i < run->n_planes; i++)
+    dssr_vulkan_get_plane (
+        run->memory, &run->planes_out[i], &planes_out[i], y0, y1);
   dssr_vulkan_commands_free (run->commands);
   dssr_vulkan_memory_free (run->memory);
 }
 
-/* Several planes, and borders of zero, are the CPU's: see gpu-network.c. */
 static void
 vulkan_input (const DssrTensor *out, const DssrSamples *planes, int n_planes,
     int unshuffle, int y0, int y1)
 {
-  if (n_planes > 1) {
-    dssr_kernels_scalar ()->input (out, planes, n_planes, unshuffle, y0, y1);
-    return;
-  }
   DssrVulkanWeights weights = {0};
-  Run run = begin (FALSE, out, FALSE, NULL, 0, 0, NULL, planes, &weights);
+  Run run =
+      begin (FALSE, out, FALSE, NULL, 0, 0, NULL, planes, n_planes, &weights);
 
-  dssr_vulkan_input (run.commands, &run.out, &run.plane_in, unshuffle);
+  dssr_vulkan_input (
+      run.commands, &run.out, run.planes_in, n_planes, unshuffle);
   end (&run, out, NULL, y0, y1);
 }
 
@@ -220,7 +226,8 @@ run_conv (gboolean plain, const DssrTensor *out, const DssrTensor *in, int n_in,
 {
   DssrVulkanWeights weights = {0};
   const guint32 place = dssr_vulkan_add_conv (&weights, conv);
-  Run run = begin (plain, out, conv->wide, in, n_in, 0, NULL, NULL, &weights);
+  Run run =
+      begin (plain, out, conv->wide, in, n_in, 0, NULL, NULL, 0, &weights);
 
   dssr_vulkan_conv (run.commands, &run.out, run.in, n_in, conv, place);
   end (&run, out, NULL, y0, y1);
@@ -242,25 +249,40 @@ vulkan_conv_plain (const DssrTensor *out, const DssrTensor *in, int n_in,
   run_conv (n_in == 1, out, in, n_in, conv, y0, y1);
 }
 
+/* Convolution has made it. */
 static void
 vulkan_conv_border (const DssrTensor *out, const DssrTensor *in, int n_in,
     const DssrConv *conv, int y0, int y1)
 {
-  dssr_kernels_scalar ()->conv_border (out, in, n_in, conv, y0, y1);
+}
+
+static void
+run_deform (gboolean zero_outside, const DssrTensor *out,
+    const DssrTensor *feature, const DssrTensor *offset,
+    const DssrDeform *deform, int y0, int y1)
+{
+  const DssrTensor in[] = {*feature, *offset};
+  DssrVulkanWeights weights = {0};
+  const guint32 table = dssr_vulkan_add_table (&weights, deform->table);
+  Run run = begin (FALSE, out, FALSE, in, 2, 2, NULL, NULL, 0, &weights);
+
+  dssr_vulkan_deform (run.commands, &run.out, &run.in[0], &run.in[1], deform,
+      zero_outside, table);
+  end (&run, out, NULL, y0, y1);
 }
 
 static void
 vulkan_deform (const DssrTensor *out, const DssrTensor *feature,
     const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
 {
-  const DssrTensor in[] = {*feature, *offset};
-  DssrVulkanWeights weights = {0};
-  const guint32 table = dssr_vulkan_add_table (&weights, deform->table);
-  Run run = begin (FALSE, out, FALSE, in, 2, 2, NULL, NULL, &weights);
+  run_deform (FALSE, out, feature, offset, deform, y0, y1);
+}
 
-  dssr_vulkan_deform (
-      run.commands, &run.out, &run.in[0], &run.in[1], deform, table);
-  end (&run, out, NULL, y0, y1);
+static void
+vulkan_deform_zero (const DssrTensor *out, const DssrTensor *feature,
+    const DssrTensor *offset, const DssrDeform *deform, int y0, int y1)
+{
+  run_deform (TRUE, out, feature, offset, deform, y0, y1);
 }
 
 static void
@@ -269,7 +291,7 @@ vulkan_add (const DssrTensor *out, const DssrTensor *a, const DssrTensor *b,
 {
   const DssrTensor in[] = {*a, *b};
   DssrVulkanWeights weights = {0};
-  Run run = begin (FALSE, out, FALSE, in, 2, 0, NULL, NULL, &weights);
+  Run run = begin (FALSE, out, FALSE, in, 2, 0, NULL, NULL, 0, &weights);
 
   dssr_vulkan_add (run.commands, &run.out, &run.in[0], &run.in[1], add);
   end (&run, out, NULL, y0, y1);
@@ -279,9 +301,46 @@ static void
 vulkan_up2 (const DssrTensor *out, const DssrTensor *in, int y0, int y1)
 {
   DssrVulkanWeights weights = {0};
-  Run run = begin (FALSE, out, FALSE, in, 1, 0, NULL, NULL, &weights);
+  Run run = begin (FALSE, out, FALSE, in, 1, 0, NULL, NULL, 0, &weights);
 
   dssr_vulkan_up2 (run.commands, &run.out, &run.in[0]);
+  end (&run, out, NULL, y0, y1);
+}
+
+static void
+vulkan_shuffle (
+    const DssrTensor *out, const DssrTensor *in, int zero, int y0, int y1)
+{
+  DssrVulkanWeights weights = {0};
+  Run run = begin (FALSE, out, FALSE, in, 1, 0, NULL, NULL, 0, &weights);
+
+  dssr_vulkan_shuffle (run.commands, &run.out, &run.in[0], zero);
+  end (&run, out, NULL, y0, y1);
+}
+
+static void
+vulkan_pool (const DssrTensor *out, const DssrTensor *in,
+    const DssrPooling *pool, int y0, int y1)
+{
+  DssrVulkanWeights weights = {0};
+  Run run = begin (FALSE, out, FALSE, in, 1, 0, NULL, NULL, 0, &weights);
+
+  dssr_vulkan_pool (run.commands, &run.out, &run.in[0], pool);
+  end (&run, out, NULL, y0, y1);
+}
+
+static void
+vulkan_modulate (const DssrTensor *out, const DssrTensor *v,
+    const DssrTensor *gate, const DssrTensor *b, const DssrModulate *modulate,
+    int y0, int y1)
+{
+  const DssrTensor in[] = {*v, *gate, *b};
+  DssrVulkanWeights weights = {0};
+  const guint32 table = dssr_vulkan_add_table (&weights, modulate->table);
+  Run run = begin (FALSE, out, FALSE, in, 3, 0, NULL, NULL, 0, &weights);
+
+  dssr_vulkan_modulate (run.commands, &run.out, &run.in[0], &run.in[1],
+      &run.in[2], modulate, table);
   end (&run, out, NULL, y0, y1);
 }
 
@@ -293,7 +352,7 @@ vulkan_attention (const DssrTensor *out, const DssrTensor *a,
   const DssrTensor in[] = {*a, *b, *v};
   DssrVulkanWeights weights = {0};
   const guint32 table = dssr_vulkan_add_table (&weights, attention->table);
-  Run run = begin (FALSE, out, FALSE, in, 3, 0, NULL, NULL, &weights);
+  Run run = begin (FALSE, out, FALSE, in, 3, 0, NULL, NULL, 0, &weights);
 
   dssr_vulkan_attention (run.commands, &run.out, &run.in[0], &run.in[1],
       &run.in[2], attention, table);
@@ -305,9 +364,28 @@ vulkan_bicubic (const DssrSamples *out, const DssrSamples *in,
     const DssrBicubic *bicubic, int y0, int y1)
 {
   DssrVulkanWeights weights = {0};
-  Run run = begin (FALSE, NULL, FALSE, NULL, 0, 0, out, in, &weights);
+  Run run = begin (FALSE, NULL, FALSE, NULL, 0, 0, out, in, 1, &weights);
 
-  dssr_vulkan_bicubic (run.commands, &run.plane_out, &run.plane_in, bicubic);
+  dssr_vulkan_bicubic (
+      run.commands, &run.planes_out[0], &run.planes_in[0], bicubic);
+  end (&run, NULL, out, y0, y1);
+}
+
+static void
+vulkan_head_planes (const DssrSamples *out, const DssrSamples *in, int n_planes,
+    const DssrTensor *residual, const DssrBicubic *bicubic, bool linear,
+    int shuffle, int y0, int y1)
+{
+  DssrVulkanWeights weights = {0};
+  Run run =
+      begin (FALSE, NULL, FALSE, residual, 1, 1, out, in, n_planes, &weights);
+
+  for (int i = 0; i < n_planes; i++) {
+    const DssrVulkanHead head = {
+        .shuffle = shuffle, .first = i * shuffle * shuffle, .linear = linear};
+    dssr_vulkan_head (run.commands, &run.planes_out[i], &run.planes_in[i],
+        &run.in[0], bicubic, &head);
+  }
   end (&run, NULL, out, y0, y1);
 }
 
@@ -316,12 +394,7 @@ vulkan_head (const DssrSamples *out, const DssrSamples *luma,
     const DssrTensor *residual, const DssrBicubic *bicubic, int shuffle, int y0,
     int y1)
 {
-  DssrVulkanWeights weights = {0};
-  Run run = begin (FALSE, NULL, FALSE, residual, 1, 1, out, luma, &weights);
-
-  dssr_vulkan_head (run.commands, &run.plane_out, &run.plane_in, &run.in[0],
-      bicubic, shuffle);
-  end (&run, NULL, out, y0, y1);
+  vulkan_head_planes (out, luma, 1, residual, bicubic, false, shuffle, y0, y1);
 }
 
 static void
@@ -329,15 +402,16 @@ vulkan_contrast (const DssrSamples *out, const DssrSamples *in,
     const DssrContrast *contrast, int y0, int y1)
 {
   DssrVulkanWeights weights = {0};
-  Run run = begin (FALSE, NULL, FALSE, NULL, 0, 0, out, in, &weights);
+  Run run = begin (FALSE, NULL, FALSE, NULL, 0, 0, out, in, 1, &weights);
   const int bytes = out->depth > 8 ? 2 : 1;
 
   for (int y = 0; y < out->height; y++)
     for (int x = 0; x < out->width; x++)
       memcpy ((guint8 *)run.memory->buffers[DSSR_BUFFER_DOWNLOAD].map
-                  + 4 * (gsize)y * run.plane_out.pitch + x * bytes,
+                  + 4 * (gsize)y * run.planes_out[0].pitch + x * bytes,
           (guint8 *)out->data + y * out->stride + x * out->step, bytes);
-  dssr_vulkan_contrast (run.commands, &run.plane_out, &run.plane_in, contrast);
+  dssr_vulkan_contrast (
+      run.commands, &run.planes_out[0], &run.planes_in[0], contrast);
   end (&run, NULL, out, y0, y1);
 }
 
@@ -351,11 +425,16 @@ given_tables (void)
       .conv = vulkan_conv,
       .conv_border = vulkan_conv_border,
       .deform = vulkan_deform,
+      .deform_zero = vulkan_deform_zero,
       .add = vulkan_add,
       .up2 = vulkan_up2,
+      .shuffle = vulkan_shuffle,
+      .pool = vulkan_pool,
+      .modulate = vulkan_modulate,
       .attention = vulkan_attention,
       .bicubic = vulkan_bicubic,
       .head = vulkan_head,
+      .head_planes = vulkan_head_planes,
       .contrast = vulkan_contrast,
   };
   static DssrKernels plain;

@@ -177,7 +177,7 @@ record_apart (const Setup *setup, DssrVulkanCommands *commands,
       dssr_vulkan_conv (
           commands, &own->offset, in, 1, step->offset, step->offset_place);
       dssr_vulkan_deform (commands, &own->sampled, &in[1], &own->offset,
-          step->deform, step->table);
+          step->deform, false, step->table);
       dssr_vulkan_conv (
           commands, &own->out, &own->sampled, 1, step->conv, step->place);
       break;

@@ -12,14 +12,15 @@ enum { WIDTH = 13, HEIGHT = 9 };
 typedef struct {
   int kernel, stride;
   int in[5], out; /* quads; the inputs end with 0 */
-  gboolean wide, plain;
+  gboolean wide, plain, zero_outside;
 } Case;
 
 static const Case cases[] = {
-    {3, 1, {2}, 2, FALSE, FALSE},
-    {3, 2, {1, 2}, 3, FALSE, TRUE},
-    {1, 1, {2, 1, 3, 1}, 4, FALSE, FALSE},
-    {1, 1, {3}, 3, TRUE, FALSE},
+    {3, 1, {2}, 2, FALSE, FALSE, FALSE},
+    {3, 2, {1, 2}, 3, FALSE, TRUE, FALSE},
+    {1, 1, {2, 1, 3, 1}, 4, FALSE, FALSE, FALSE},
+    {1, 1, {3}, 3, TRUE, FALSE, FALSE},
+    {3, 1, {1, 2}, 2, FALSE, FALSE, TRUE},
 };
 
 typedef struct {
@@ -28,6 +29,7 @@ typedef struct {
   guint8 *mask;
   int32_t bias[64];
   int16_t mult[64];
+  guint8 outside[16];
 } Weights;
 
 static Weights *
@@ -50,6 +52,8 @@ make_weights (const Case *c, int in_quads)
     w->bias[i] = g_rand_int_range (rand, -9000, 9000);
     w->mult[i] = (int16_t)g_rand_int_range (rand, 1000, 9000);
   }
+  for (int i = 0; i < in_quads; i++)
+    w->outside[i] = (guint8)g_rand_int_range (rand, 0, 256);
   w->conv = (DssrConv){
       .kernel = c->kernel,
       .stride = c->stride,
@@ -64,6 +68,7 @@ make_weights (const Case *c, int in_quads)
       .wide = c->wide,
       .zero = c->wide ? 0 : 11,
       .max = 255,
+      .outside = c->zero_outside ? w->outside : NULL,
   };
   return w;
 }

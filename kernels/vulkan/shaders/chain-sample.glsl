@@ -96,7 +96,7 @@ sample_feature (int x0, int y)
       [[unroll]] for (int i = 0; i < PIXELS; i++) {
         const ivec2 place = 16 * (ivec2 (min (x0 + i, size.x - 1), y) + tap_at)
                             + clamp (ivec2 (dx[i], dy[i]), -most, most);
-        sampled[i] = int (sample_quad (FEATURE, from, place, size, m[i], zero)) ^ SIGNS;
+        sampled[i] = int (sample_quad (FEATURE, from, place, size, m[i], zero, false)) ^ SIGNS;
       }
       [[unroll]] for (int o = 0; o < n; o++) {
         const ivec4 weight = ivec4 (weights[w + o * parts_of * GROUP_QUADS]);

@@ -5,9 +5,9 @@
   const bool up = (UPS >> BOUND & 1) != 0;
   const uint step = up ? low_plane : plane;
 #ifdef SPARSE
-  [[unroll]] for (int k = 0; k < n; k++, at += step, w += TAPS) {
+  [[unroll]] for (int k = 0; k < n; k++, at += step, w += TAPS, outside_at++) {
 #else
-  for (uint k = 0; k < n; k++, at += step, w += TAPS) {
+  for (uint k = 0; k < n; k++, at += step, w += TAPS, outside_at++) {
 #endif
     [[unroll]] for (int r = 0; r < KERNEL; r++) {
       int pixels[MAX_COLUMNS];
@@ -23,6 +23,10 @@
       else
         [[unroll]] for (int c = 0; c < COLUMNS; c++)
           pixels[c] = int (word (BOUND, at + rows[r] * in_size.x + columns[c]));
+      if (ZERO_OUTSIDE)
+        [[unroll]] for (int c = 0; c < COLUMNS; c++)
+          if (rows[r] != y * STRIDE + r - KERNEL / 2 || columns[c] != x0 * STRIDE + c - KERNEL / 2)
+            pixels[c] = int (weights[outside_at].x);
       // Signed bytes: 128 less, which the bias makes up for.
       [[unroll]] for (int c = 0; c < COLUMNS; c++)
         pixels[c] ^= SIGNS;

@@ -15,37 +15,38 @@ layout (constant_id = 3) const int QUADS = 2;
 layout (constant_id = 4) const bool WIDE = false;
 layout (constant_id = 5) const int INPUTS = 1; // 5: or more
 layout (constant_id = 6) const int UPS = 0;    // a bit for each input that is half as large
+layout (constant_id = 7) const bool ZERO_OUTSIDE = false; // else the picture's edge
 #ifdef CHAIN
-layout (constant_id = 7) const int PASSES = 1; // of QUADS outputs each
+layout (constant_id = 8) const int PASSES = 1; // of QUADS outputs each
 // As input_quads and input_value say; made, and made as well.
-layout (constant_id = 8) const int STORE = 0;
-layout (constant_id = 9) const int ALSO_STORE = 0;
+layout (constant_id = 9) const int STORE = 0;
+layout (constant_id = 10) const int ALSO_STORE = 0;
 // Sampling: kernels of the convolution that makes the offsets (0: no sampling) and of the samples.
-layout (constant_id = 10) const int OFFSET_KERNEL = 0;
-layout (constant_id = 11) const int OFFSET_FROM = 0;
-layout (constant_id = 12) const int SAMPLE_KERNEL = 1;
-layout (constant_id = 13) const int GROUPS = 1;
-layout (constant_id = 14) const int GROUP_QUADS = 1;
-layout (constant_id = 15) const int FEATURE = 0;
-layout (constant_id = 16) const int SAMPLE_TO = 0;
+layout (constant_id = 11) const int OFFSET_KERNEL = 0;
+layout (constant_id = 12) const int OFFSET_FROM = 0;
+layout (constant_id = 13) const int SAMPLE_KERNEL = 1;
+layout (constant_id = 14) const int GROUPS = 1;
+layout (constant_id = 15) const int GROUP_QUADS = 1;
+layout (constant_id = 16) const int FEATURE = 0;
+layout (constant_id = 17) const int SAMPLE_TO = 0;
 // Steps, and what each reads.
-layout (constant_id = 17) const int STEP_0 = 0;
-layout (constant_id = 18) const int FROM_0_A = 0;
-layout (constant_id = 19) const int FROM_0_B = 0;
-layout (constant_id = 20) const int FROM_0_C = 0;
-layout (constant_id = 21) const int STEP_1 = 0;
-layout (constant_id = 22) const int FROM_1_A = 0;
-layout (constant_id = 23) const int FROM_1_B = 0;
-layout (constant_id = 24) const int FROM_1_C = 0;
-layout (constant_id = 25) const int STEP_2 = 0;
-layout (constant_id = 26) const int FROM_2_A = 0;
-layout (constant_id = 27) const int FROM_2_B = 0;
-layout (constant_id = 28) const int FROM_2_C = 0;
-layout (constant_id = 29) const int STEP_3 = 0;
-layout (constant_id = 30) const int FROM_3_A = 0;
-layout (constant_id = 31) const int FROM_3_B = 0;
-layout (constant_id = 32) const int FROM_3_C = 0;
-layout (constant_id = 33) const int PAIR_QUADS = 0; // that another convolution makes, which comes first
+layout (constant_id = 18) const int STEP_0 = 0;
+layout (constant_id = 19) const int FROM_0_A = 0;
+layout (constant_id = 20) const int FROM_0_B = 0;
+layout (constant_id = 21) const int FROM_0_C = 0;
+layout (constant_id = 22) const int STEP_1 = 0;
+layout (constant_id = 23) const int FROM_1_A = 0;
+layout (constant_id = 24) const int FROM_1_B = 0;
+layout (constant_id = 25) const int FROM_1_C = 0;
+layout (constant_id = 26) const int STEP_2 = 0;
+layout (constant_id = 27) const int FROM_2_A = 0;
+layout (constant_id = 28) const int FROM_2_B = 0;
+layout (constant_id = 29) const int FROM_2_C = 0;
+layout (constant_id = 30) const int STEP_3 = 0;
+layout (constant_id = 31) const int FROM_3_A = 0;
+layout (constant_id = 32) const int FROM_3_B = 0;
+layout (constant_id = 33) const int FROM_3_C = 0;
+layout (constant_id = 34) const int PAIR_QUADS = 0; // that another convolution makes, which comes first
 #endif
 #ifdef SPARSE
 layout (constant_id = 41) const int QUADS_A = 1; // of each input
@@ -138,6 +139,8 @@ convolve (uint quad0, int x0, int y, out ivec4 acc[MAX_QUADS][MAX_PIXELS])
   const uint plane = uint (in_size.x * in_size.y), low_plane = uint (low.x * low.y);
   const uint out_quads_step = p.in_quads * TAPS;
   uint w = p.weights_at + quad0 * out_quads_step, at = 0;
+  // Before the weights, what is outside the picture of each quad.
+  uint outside_at = p.weights_at - p.in_quads;
 #ifdef SPARSE
   const uint mask[32] = MASK;
   int bit = 0;

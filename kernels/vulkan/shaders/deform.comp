@@ -16,6 +16,7 @@ word (int bound, uint at)
 
 layout (local_size_x = 8, local_size_y = 8) in;
 layout (constant_id = 0) const int KERNEL = 1;
+layout (constant_id = 1) const bool ZERO_OUTSIDE = false;
 
 layout (push_constant) uniform Push
 {
@@ -53,5 +54,5 @@ main ()
   uint from = group * p.group_quads * plane;
   uint to = (tap * p.groups + group) * p.group_quads * plane + pixel;
   for (uint q = 0; q < p.group_quads; q++, from += plane, to += plane)
-    made[to] = sample_quad (0, from, place, size, modulation, p.zero);
+    made[to] = sample_quad (0, from, place, size, modulation, p.zero, ZERO_OUTSIDE);
 }

@@ -1,6 +1,5 @@
 #version 460
-// Bicubic enlargement of a plane, and the head: the same of luma, plus the network's residual,
-// in_b. Four
+// Interpolated enlargement of a plane, and the head: the same, plus the network's residual, in_b. Four
 // samples of a row, so that whole words are written.
 //
 // SPDX-License-Identifier: LGPL-2.1-or-later
@@ -13,6 +12,7 @@ layout (constant_id = 2) const int SCALE = 2;
 layout (constant_id = 3) const int PHASE_X = -4;
 layout (constant_id = 4) const int SHUFFLE = 0; // 0: no residual
 layout (constant_id = 5) const bool PAIR = false; // of planes whose samples alternate
+layout (constant_id = 6) const bool LINEAR = false;
 
 layout (push_constant) uniform Push
 {
@@ -21,14 +21,23 @@ layout (push_constant) uniform Push
   uint out_pitch, in_pitch;
   uint residual_size;
   int phase_y;
+  uint first_channel; // of the residual
 } p;
 
 // dssr_bicubic_taps
-const ivec4 taps[16] = ivec4[] (ivec4 (0, 128, 0, 0), ivec4 (-4, 127, 5, 0), ivec4 (-6, 123, 12, -1),
+const ivec4 bicubic_taps[16] = ivec4[] (ivec4 (0, 128, 0, 0), ivec4 (-4, 127, 5, 0), ivec4 (-6, 123, 12, -1),
   ivec4 (-8, 118, 20, -2), ivec4 (-9, 111, 29, -3), ivec4 (-9, 102, 39, -4), ivec4 (-9, 93, 50, -6),
   ivec4 (-9, 83, 61, -7), ivec4 (-8, 72, 72, -8), ivec4 (-7, 61, 83, -9), ivec4 (-6, 50, 93, -9),
   ivec4 (-4, 39, 102, -9), ivec4 (-3, 29, 111, -9), ivec4 (-2, 20, 118, -8), ivec4 (-1, 12, 123, -6),
   ivec4 (0, 5, 127, -4));
+
+// At a place in 1/16 sample.
+ivec4
+taps (int place)
+{
+  const int part = place & 15;
+  return LINEAR ? ivec4 (0, 128 - 8 * part, 8 * part, 0) : bicubic_taps[part];
+}
 
 // The columns that the taps of four outputs reach, counted from the small sample of the first.
 const int FIRST = (PHASE_X >> 4) - 1;
@@ -38,7 +47,7 @@ int
 residual (int x, int y)
 {
   const ivec2 size = halves (p.residual_size);
-  const uint channel = uint (y % SHUFFLE * SHUFFLE + x % SHUFFLE);
+  const uint channel = p.first_channel + uint (y % SHUFFLE * SHUFFLE + x % SHUFFLE);
   // Outputs after the last of a row, which fill its last word, have no pixel.
   const uint pixel = uint (y / SHUFFLE * size.x + min (x / SHUFFLE, size.x - 1));
   const uint at = 2 * ((channel >> 2) * size.x * size.y + pixel) + (channel >> 1 & 1);
@@ -52,7 +61,7 @@ ivec4
 enlarge (int x0, int y, ivec2 in_size, int c)
 {
   const int place_y = 16 / SCALE * y + p.phase_y;
-  const ivec4 down = taps[place_y & 15];
+  const ivec4 down = taps (place_y);
   uvec4 rows;
   [[unroll]] for (int k = 0; k < 4; k++)
     rows[k] = p.in_at + p.in_pitch * uint (clamp ((place_y >> 4) - 1 + k, 0, in_size.y - 1));
@@ -68,7 +77,7 @@ enlarge (int x0, int y, ivec2 in_size, int c)
   ivec4 samples;
   [[unroll]] for (int i = 0; i < 4; i++) {
     const int place = 16 * i / SCALE + PHASE_X, k = (place >> 4) - 1 - FIRST;
-    const ivec4 across = taps[place & 15];
+    const ivec4 across = taps (place);
     int sum = across.x * columns[k] + across.y * columns[k + 1] + across.z * columns[k + 2]
               + across.w * columns[k + 3];
     if (SHUFFLE > 0)
