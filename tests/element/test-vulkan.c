@@ -27,10 +27,10 @@ count_copied (GstElement *pipeline)
 /* Runs a pipeline to its end; its appsink's buffers. Appends the texts of
  * warnings. */
 static GPtrArray *
-collect (const gchar *format, const gchar *options, GString *warnings,
-    guint64 *copied)
+collect (const gchar *name, const gchar *format, const gchar *options,
+    GString *warnings, guint64 *copied)
 {
-  g_autofree gchar *model = test_model ("x2");
+  g_autofree gchar *model = test_model (name);
   g_autofree gchar *description = g_strdup_printf (
       "videotestsrc num-buffers=%d pattern=ball ! "
       "video/x-raw,format=%s,width=40,height=24,framerate=25/1 ! "
@@ -97,11 +97,28 @@ test_formats (void)
     g_autoptr (GString) warnings = g_string_new (NULL);
     guint64 copied;
     g_autoptr (GPtrArray) cpu =
-        collect (formats[i], "backend=cpu", warnings, NULL);
-    g_autoptr (GPtrArray) gpu =
-        collect (formats[i], "backend=vulkan device=0", warnings, &copied);
+        collect ("x2", formats[i], "backend=cpu", warnings, NULL);
+    g_autoptr (GPtrArray) gpu = collect (
+        "x2", formats[i], "backend=vulkan device=0", warnings, &copied);
     assert_same (cpu, gpu);
     g_assert_cmpuint (copied, ==, 0);
+    g_assert_cmpstr (warnings->str, ==, "");
+  }
+}
+
+/* A model of RGB: packed pixels, which are copied. */
+static void
+test_rgb_model (void)
+{
+  const gchar *const formats[] = {"RGB", "xBGR"};
+
+  for (guint i = 0; i < G_N_ELEMENTS (formats); i++) {
+    g_autoptr (GString) warnings = g_string_new (NULL);
+    g_autoptr (GPtrArray) cpu =
+        collect ("x2-rgb", formats[i], "backend=cpu", warnings, NULL);
+    g_autoptr (GPtrArray) gpu =
+        collect ("x2-rgb", formats[i], "backend=vulkan", warnings, NULL);
+    assert_same (cpu, gpu);
     g_assert_cmpstr (warnings->str, ==, "");
   }
 }
@@ -110,12 +127,13 @@ static void
 test_lost (void)
 {
   g_autoptr (GString) warnings = g_string_new (NULL);
-  g_autoptr (GPtrArray) cpu = collect ("I420", "backend=cpu", warnings, NULL);
+  g_autoptr (GPtrArray) cpu =
+      collect ("x2", "I420", "backend=cpu", warnings, NULL);
   g_assert_cmpstr (warnings->str, ==, "");
 
   g_setenv ("DSSR_VULKAN_FAULT", "lost@3", TRUE);
   g_autoptr (GPtrArray) gpu =
-      collect ("I420", "backend=vulkan", warnings, NULL);
+      collect ("x2", "I420", "backend=vulkan", warnings, NULL);
   g_unsetenv ("DSSR_VULKAN_FAULT");
   assert_same (cpu, gpu);
   /* One line. */
@@ -166,9 +184,9 @@ test_flights (void)
 {
   g_autoptr (GString) warnings = g_string_new (NULL);
   g_autoptr (GPtrArray) one =
-      collect ("NV12", "backend=vulkan", warnings, NULL);
-  g_autoptr (GPtrArray) three =
-      collect ("NV12", "backend=vulkan frames-in-flight=3", warnings, NULL);
+      collect ("x2", "NV12", "backend=vulkan", warnings, NULL);
+  g_autoptr (GPtrArray) three = collect (
+      "x2", "NV12", "backend=vulkan frames-in-flight=3", warnings, NULL);
   assert_same (one, three);
   g_assert_cmpstr (warnings->str, ==, "");
 
@@ -221,6 +239,7 @@ main (int argc, char **argv)
   }
   test_init (&argc, &argv);
   g_test_add_func ("/vulkan/formats", test_formats);
+  g_test_add_func ("/vulkan/rgb-model", test_rgb_model);
   g_test_add_func ("/vulkan/lost", test_lost);
   g_test_add_func ("/vulkan/back", test_back);
   g_test_add_func ("/vulkan/flights", test_flights);

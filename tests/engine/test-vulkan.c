@@ -25,10 +25,20 @@ check_same (Stream stream, const int *numbers)
   g_assert_null (stats.fallback);
 }
 
+static Stream
+rgb_stream_of (const char *model, int width, int height)
+{
+  Stream stream = stream_of (model, width, height);
+  stream.config.format.chroma = DSSR_CHROMA_RGB;
+  return stream;
+}
+
 static void
 test_model (gconstpointer model)
 {
-  check_same (stream_of (model, 37, 29), NUMBERS (0, 1, 2, 3));
+  gboolean rgb = strstr (model, "rgb") != NULL;
+  check_same (
+      (rgb ? rgb_stream_of : stream_of) (model, 37, 29), NUMBERS (0, 1, 2, 3));
 }
 
 /* The models that dssr comes with. */
@@ -117,6 +127,30 @@ test_contrast (void)
     stream.base_to = 4;
     stream.config.frames_in_flight = i;
     check_same (stream, NUMBERS (0, HIGH, 1, 2, 3, NORMAL, 4, 5, HIGH, 6));
+  }
+}
+
+/* Three planes that the network sees: also where two of them alternate, in
+ * memory that the GPU shares, late, with high contrast, in flight. */
+static void
+test_rgb (void)
+{
+  const Layout layouts[] = {
+      {.alignment = 4},
+      {.interleaved = TRUE},
+      {.padding = 6, .bottom_up = TRUE},
+      {.interleaved = TRUE, .alignment = 4},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (layouts); i++) {
+    Stream stream = rgb_stream_of (i & 2 ? "x4-rgb" : "x2-rgb", 19, 15);
+    stream.config.format.depth = i & 1 ? 10 : 8;
+    stream.config.frames_in_flight = (int)i;
+    stream.layout = layouts[i];
+    stream.shared = layouts[i].alignment > 0;
+    stream.base_from = 1;
+    stream.base_to = 3;
+    check_same (stream, NUMBERS (0, HIGH, 1, 2, 3, DRAIN, NORMAL, 4, 5));
   }
 }
 
@@ -473,7 +507,7 @@ main (int argc, char **argv)
 
   const char *const models[] = {"x2", "x2-other", "x2-zero", "x2-window1",
       "x2-window5", "x2-sparse4", "x2-unshuffle", "x2-cascade", "x4",
-      "x4-sparse8"};
+      "x4-sparse8", "x2-rgb", "x4-rgb", "x2-rgb-zero"};
   for (guint i = 0; i < G_N_ELEMENTS (models); i++) {
     g_autofree char *name = g_strconcat ("/vulkan/model/", models[i], NULL);
     g_test_add_data_func (name, models[i], test_model);
@@ -483,6 +517,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vulkan/layouts", test_layouts);
   g_test_add_func ("/vulkan/turns", test_turns);
   g_test_add_func ("/vulkan/contrast", test_contrast);
+  g_test_add_func ("/vulkan/rgb", test_rgb);
   g_test_add_func ("/vulkan/flights", test_flights);
   g_test_add_func ("/vulkan/cancelled-flights", test_cancelled_flights);
   g_test_add_func ("/vulkan/faults", test_faults);
