@@ -50,26 +50,31 @@ def options(scale, packed):
     return ["--side", 96 if scale == 2 else 128, "--seed", 1, "--data", packed]
 
 
-def base(name, folder, packed):
-    """Steps to a base: from nothing, or from the channels of a model of a larger scale."""
+def guided(config, packed):
+    """Of what is cut from a base and trained in floating point."""
+    return [*options(config["scale"], packed), "--guide", read_config(config["base"])["guide"]]
+
+
+def base(name, packed):
+    """Steps to a base: from nothing, or from one of a larger scale."""
     config, file = read_config(name), base_file(name)
     start = ["--config", CONFIGS / f"{name}.toml"]
     if "rescaled" in config:
-        larger = read_config(config["rescaled"])
-        yield from cut(larger, folder, packed)
-        rescale = ["rescale", "--float", channels_file(larger, folder), "--scale", config["scale"]]
-        yield f"start of {name}", file, rescale
-        start = ["--init", file, "--peak", RESCALED, "--guide", 0]
+        yield from base(config["rescaled"], packed)
+        larger = base_file(config["rescaled"])
+        yield f"start of {name}", file, ["rescale", "--float", larger, "--scale", config["scale"]]
+        start = ["--init", file, "--peak", RESCALED]
     yield name, file, ["train", *options(config["scale"], packed), *start, "--minutes", config["minutes"]]
 
 
 def cut(config, folder, packed):
     """Steps to the channels of a rung, by way of all that it is cut from."""
     larger = larger_rung(config)
-    yield from cut(larger, folder, packed) if larger else base(config["base"], folder, packed)
-    sacp = ["sacp", *options(config["scale"], packed), "--float", cut_from(config, folder), "--budget", config["budget"]]
-    minutes = config["minutes"]["channels"]
-    yield f"channels of {config['rung']}", channels_file(config, folder), [*sacp, "--minutes", minutes]
+    yield from cut(larger, folder, packed) if larger else base(config["base"], packed)
+    out = channels_file(config, folder)
+    sacp = ["sacp", *guided(config, packed), "--float", cut_from(config, folder), "--budget", config["budget"]]
+    sacp += ["--rounds", config.get("rounds", 1)]
+    yield out.stem, out, [*sacp, "--minutes", config["minutes"]["channels"]]
 
 
 def steps(name, config, folder, data):
@@ -84,18 +89,16 @@ def steps(name, config, folder, data):
     net, teacher = channels_file(config, folder), cut_from(config, folder)
     if "density" in config:
         dense, net = net, folder / f"{config['base']}-{config['rung']}-quads.pt"
-        dsm = ["dsm", *options(config["scale"], mixed), "--float", dense, "--teacher", teacher]
+        dsm = ["dsm", *guided(config, mixed), "--float", dense, "--teacher", teacher]
         yield "quads", net, [*dsm, "--density", config["density"], "--minutes", minutes["quads"]]
-    train = options(config["scale"], packed)
-    if "scene" in minutes:
-        start, net = net, folder / f"{name}-float.pt"
-        tune = ["train", *train, "--init", start, "--teacher", teacher, "--peak", TUNING, "--guide", 0]
-        yield "scene", net, [*tune, "--minutes", minutes["scene"]]
-    bits = folder / f"{name}-bits.pt"
-    pde = ["pde", *train, "--float", net, "--average-bits", config["average_bits"]]
+    tuned = folder / f"{name}-float.pt"
+    tune = ["train", *guided(config, packed), "--init", net, "--teacher", teacher, "--peak", TUNING]
+    yield "scene", tuned, [*tune, "--minutes", minutes["scene"]]
+    train, bits = options(config["scale"], packed), folder / f"{name}-bits.pt"
+    pde = ["pde", *train, "--float", tuned, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     integer = folder / f"{name}-integer.pt"
-    quantise = ["quantise", *train, "--float", bits, "--teacher", net]
+    quantise = ["quantise", *train, "--float", bits, "--teacher", tuned]
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--scene", config["scene"], "--rung", config["rung"]]
     yield "model", MODELS / f"{name}.safetensors", export

@@ -80,7 +80,7 @@ def main():
     target.add_argument("--channels", type=float, help="part of the base's channels that stays; MACs do not count")
     parser.add_argument("--batches", type=int, default=64, help="batches that the importance is measured on")
     parser.add_argument("--rounds", type=int, default=1, help="steps in which it is pruned")
-    parser.add_argument("--recovery", type=int, default=300, help="training steps between two rounds")
+    parser.add_argument("--recovery", type=int, default=400, help="training steps between two rounds")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     base, _ = load(args.float)
