@@ -4,8 +4,8 @@
 
 Each step writes a file into build/models/, and is left out if it has; a step that was interrupted goes on
 where it stopped. To make a step again, delete its file and those after it. Steps, of which the first four serve both
-scenes: pack the data; train the base; cut channels (SACP), each rung out of the next larger one; cut quads of weights
-(DSM); fine-tune on the scene; choose bits (PDE); train with quantisation (QAP); export.
+scenes: pack the data; train the base; cut channels (SACP), each model out of a larger one; cut quads of weights
+(DSM); rescale, where the base is of another scale; fine-tune; choose bits (PDE); train with quantisation (QAP); export.
 """
 
 import argparse
@@ -20,7 +20,7 @@ CHECKPOINTS = ROOT / "compress" / "checkpoints"
 MODELS = ROOT / "models"
 PER_STILL = 36
 PER_CLIP = {"landscape": 0, "portrait": 100}  # clips are softer than stills; in portraits they show how people move
-RESCALED, TUNING = 1e-3, 5e-4  # highest learning rates of what is trained already
+TUNING = 5e-4  # highest learning rate of what is trained already
 
 
 def read_config(name):
@@ -28,21 +28,32 @@ def read_config(name):
 
 
 def channels_file(config, folder):
-    return folder / f"{config['base']}-{config['rung']}-channels.pt"
+    return folder / f"x{config['scale']}-{config['rung']}-channels.pt"
 
 
-def larger_rung(config):
-    """The configuration of the rung that this one is cut from; None if that is the base."""
-    return read_config(f"{config['scene']}-x{config['scale']}-{config['cut_from']}") if "cut_from" in config else None
+def quads_file(config, folder):
+    return folder / f"x{config['scale']}-{config['rung']}-quads.pt"
 
 
-def base_file(name):
-    return CHECKPOINTS / f"{name}.pt"
+def float_file(config, folder):
+    """The network of a model before it is quantised."""
+    if "scene" in config["minutes"]:
+        return folder / f"{config['scene']}-x{config['scale']}-{config['rung']}-float.pt"
+    return (quads_file if "density" in config else channels_file)(config, folder)
+
+
+def larger_model(config):
+    """The configuration of the model that this one is cut from; None if that is the base."""
+    return read_config(f"{config['scene']}-{config['cut_from']}") if "cut_from" in config else None
+
+
+def base_file(config):
+    return CHECKPOINTS / f"{config['base']}.pt"
 
 
 def cut_from(config, folder):
-    larger = larger_rung(config)
-    return channels_file(larger, folder) if larger else base_file(config["base"])
+    larger = larger_model(config)
+    return channels_file(larger, folder) if larger else base_file(config)
 
 
 def options(scale, packed):
@@ -50,31 +61,18 @@ def options(scale, packed):
     return ["--side", 96 if scale == 2 else 128, "--seed", 1, "--data", packed]
 
 
-def guided(config, packed):
-    """Of what is cut from a base and trained in floating point."""
-    return [*options(config["scale"], packed), "--guide", read_config(config["base"])["guide"]]
-
-
-def base(name, packed):
-    """Steps to a base: from nothing, or from one of a larger scale."""
-    config, file = read_config(name), base_file(name)
-    start = ["--config", CONFIGS / f"{name}.toml"]
-    if "rescaled" in config:
-        yield from base(config["rescaled"], packed)
-        larger = base_file(config["rescaled"])
-        yield f"start of {name}", file, ["rescale", "--float", larger, "--scale", config["scale"]]
-        start = ["--init", file, "--peak", RESCALED]
-    yield name, file, ["train", *options(config["scale"], packed), *start, "--minutes", config["minutes"]]
-
-
 def cut(config, folder, packed):
-    """Steps to the channels of a rung, by way of all that it is cut from."""
-    larger = larger_rung(config)
-    yield from cut(larger, folder, packed) if larger else base(config["base"], packed)
-    out = channels_file(config, folder)
-    sacp = ["sacp", *guided(config, packed), "--float", cut_from(config, folder), "--budget", config["budget"]]
-    sacp += ["--rounds", config.get("rounds", 1)]
-    yield out.stem, out, [*sacp, "--minutes", config["minutes"]["channels"]]
+    """Steps to the channels of a model, by way of all that it is cut from. All is of the base's scale."""
+    base, larger, out = read_config(config["base"]), larger_model(config), channels_file(config, folder)
+    train = options(base["scale"], packed)
+    if larger:
+        yield from cut(larger, folder, packed)
+    else:
+        start = ["--config", CONFIGS / f"{config['base']}.toml", "--minutes", base["minutes"]]
+        yield config["base"], base_file(config), ["train", *train, *start]
+    sacp = ["sacp", *train, "--float", cut_from(config, folder), "--budget", config["budget"]]
+    sacp += ["--rounds", config.get("rounds", 1), "--minutes", config["minutes"]["channels"]]
+    yield out.stem, out, sacp
 
 
 def steps(name, config, folder, data):
@@ -86,18 +84,22 @@ def steps(name, config, folder, data):
     yield f"data of {config['scene']}", packed, scene
 
     yield from cut(config, folder, mixed)
-    net, teacher = channels_file(config, folder), cut_from(config, folder)
+    base_scale = read_config(config["base"])["scale"]
+    net, teacher, tuned = channels_file(config, folder), ["--teacher", cut_from(config, folder)], float_file(config, folder)
     if "density" in config:
-        dense, net = net, folder / f"{config['base']}-{config['rung']}-quads.pt"
-        dsm = ["dsm", *guided(config, mixed), "--float", dense, "--teacher", teacher]
+        dense, net = net, quads_file(config, folder)
+        dsm = ["dsm", *options(base_scale, mixed), "--float", dense, *teacher]
         yield "quads", net, [*dsm, "--density", config["density"], "--minutes", minutes["quads"]]
-    tuned = folder / f"{name}-float.pt"
-    tune = ["train", *guided(config, packed), "--init", net, "--teacher", teacher, "--peak", TUNING]
-    yield "scene", tuned, [*tune, "--minutes", minutes["scene"]]
-    train, bits = options(config["scale"], packed), folder / f"{name}-bits.pt"
+    if base_scale != config["scale"]:
+        large, net, teacher = net, folder / f"x{config['scale']}-{config['rung']}-rescaled.pt", []
+        yield "rescaled", net, ["rescale", "--float", large, "--scale", config["scale"]]
+    train = options(config["scale"], packed)
+    if "scene" in minutes:
+        tune = ["train", *train, "--guide", 0, "--init", net, *teacher, "--peak", TUNING]
+        yield "scene", tuned, [*tune, "--minutes", minutes["scene"]]
+    bits, integer = folder / f"{name}-bits.pt", folder / f"{name}-integer.pt"
     pde = ["pde", *train, "--float", tuned, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
-    integer = folder / f"{name}-integer.pt"
     quantise = ["quantise", *train, "--float", bits, "--teacher", tuned]
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--scene", config["scene"], "--rung", config["rung"]]

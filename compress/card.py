@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from .build import float_file, read_config
 from .element import ROOT, enlarge
 from .evaluate import bicubic, float_network, read_clip, score
 from .graph import STAGES, quads
@@ -83,7 +84,7 @@ def figures(files, clips, floats):
 
         row["element"] = measure(element, every, scale)
         row["flicker"] = flicker(element, read_clip(every[0], scale)[1][0], scale)
-        checkpoint = floats / f"{file.stem}-float.pt"
+        checkpoint = float_file(read_config(file.stem), floats)
         if checkpoint.exists():
             net, _ = load(checkpoint)
             row["float"] = measure(lambda small, n=net: float_network(n, small), clips[row["scene"]], scale)
@@ -168,7 +169,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with vid4/ and portrait/")
-    parser.add_argument("--float", type=Path, default=ROOT / "build/models", help="folder with MODEL-float.pt")
+    parser.add_argument("--float", type=Path, default=ROOT / "build/models", help="folder of compress.build")
     parser.add_argument("--card", type=Path, default=ROOT / "models/README.md", help="has the marks; is rewritten")
     parser.add_argument("--chart", type=Path, default=ROOT / "docs/images/quality.png")
     args = parser.parse_args()

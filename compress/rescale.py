@@ -27,12 +27,19 @@ def rescale(net, scale):
     last = makers[head["inputs"][0]]
     side, per_side = scale * net.graph.frame[0].unshuffle, net.graph.scale // scale
     head["channels"] = last["channels"] = side**2
+
+    def squares(rows):
+        """The outputs that each output of the result takes the place of, in dimensions 1 and 3."""
+        return rows.view(side, per_side, side, per_side, *rows.shape[1:])
+
+    op, state = next(op for op in net.graph.fuse if op.out == last["out"]), net.state_dict()
+    conv = f"convs.{op.out}"
+    state[f"{conv}.weight"] = squares(net.weight(op).detach()).mean((1, 3)).flatten(0, 1)
+    state[f"{conv}.bias"] = squares(state[f"{conv}.bias"]).mean((1, 3)).flatten()
+    if op.quads is not None:
+        state[f"{conv}.mask"] = squares(state[f"{conv}.mask"]).any(3).any(1).flatten(0, 1)
+        last["quads"] = int(state[f"{conv}.mask"].sum())
     copy = Net(Graph.from_dict({**fields, "scale": scale}))
-    state = net.state_dict()
-    for part in ("weight", "bias"):
-        whole = state[f"convs.{last['out']}.{part}"]
-        squares = whole.view(side, per_side, side, per_side, *whole.shape[1:])
-        state[f"convs.{last['out']}.{part}"] = squares.mean((1, 3)).flatten(0, 1)
     copy.load_state_dict(state)
     return copy
 

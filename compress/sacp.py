@@ -53,7 +53,7 @@ def pruned_in_rounds(base, source, args, cost, budget, rounds, recovery):
     """Prunes to args.out, in rounds of equal factors with `recovery` steps of training between; what is there already
     is not done again. Returns (network, kept)."""
     net, kept, whole = base, None, cost(base.graph)
-    for i in range(1, rounds + 1):
+    for i in range(rounds if args.out.exists() else 1, rounds + 1):
         last = i == rounds
         file = args.out if last else args.out.with_suffix(f".round{i}.pt")
         if not file.exists():

@@ -9,13 +9,13 @@ from PIL import Image
 
 from compress import build
 
-BASE = "scale = 2\nminutes = 0.03\nguide = 0.05\n[network]\nchannels = [8, 8, 8]\noffset_channels = [4, 4, 4]\nfuse_blocks = 1\n"
+BASE = "scale = 4\nminutes = 0.03\n[network]\nchannels = [8, 8, 8]\noffset_channels = [4, 4, 4]\nfuse_blocks = 1\n"
 MODEL = """
 scale = 2
 base = "base-small"
 scene = "portrait"
 rung = "saver"
-budget = 1500
+budget = 450
 density = 0.5
 average_bits = 5
 activation_bits = 8
@@ -50,50 +50,55 @@ def test_from_pictures_to_model(tmp_path, monkeypatch):
     assert model.stat().st_mtime_ns == first, "what is there was made again"
 
 
+def steps_of(name, **changes):
+    """(file, options) of each step, by what it makes."""
+    steps = build.steps(name, {**build.read_config(name), **changes}, build.ROOT, "data")
+    return {what: (out, dict(zip(map(str, command), map(str, command[1:])))) for what, out, command in steps}
+
+
 def test_scenes_share_what_is_cut_and_are_tuned_from_there():
-    config = dict(tomllib.loads(MODEL), base="base-x4", minutes=dict.fromkeys(("channels", "quads", "scene", "integer"), 1))
-    ways = []
-    for scene in ("landscape", "portrait"):
-        steps = build.steps(scene, dict(config, scene=scene), build.ROOT, "data")
-        ways.append({what: (out, list(map(str, command))) for what, out, command in steps})
-    for shared in ("base-x4", "base-x4-saver-channels", "quads"):
+    ways = [steps_of(f"{scene}-x4-saver", minutes=dict.fromkeys(("channels", "quads", "scene", "integer"), 1))
+            for scene in ("landscape", "portrait")]  # fmt: skip
+    for shared in ("base-x4", "x4-balanced-channels", "x4-saver-channels", "quads"):
         assert ways[0][shared] == ways[1][shared]
     for way in ways:
         _, tune = way["scene"]
-        assert tune[tune.index("--init") + 1] == str(way["quads"][0])
-        assert tune[tune.index("--teacher") + 1] == str(way["base-x4"][0])
-        assert tune[tune.index("--guide") + 1] == str(build.read_config("base-x4")["guide"])
+        assert tune["--init"] == str(way["quads"][0])
+        assert tune["--teacher"] == way["quads"][1]["--teacher"] == str(way["x4-balanced-channels"][0])
+        assert tune["--guide"] == "0"
+        assert way["bits"][1]["--float"] == way["integer"][1]["--teacher"] == str(way["scene"][0])
     assert ways[0]["scene"][0] != ways[1]["scene"][0]
 
 
-def test_rungs_are_cut_one_out_of_the_other():
-    def options(command):
-        return dict(zip(map(str, command), map(str, command[1:])))
+def test_without_tuning_what_was_cut_is_quantised():
+    for rung, made in (("saver", "quads"), ("quality", "x4-quality-channels")):
+        steps = steps_of(f"landscape-x4-{rung}")
+        assert "scene" not in steps
+        assert steps["bits"][1]["--float"] == str(steps[made][0])
 
-    config = tomllib.loads((build.CONFIGS / "portrait-x2-saver.toml").read_text())
-    steps = {what: (out, options(command)) for what, out, command in build.steps("a", config, build.ROOT, "data")}
-    order = ["base-x2", *(f"base-x2-{rung}-channels" for rung in ("quality", "balanced", "saver")), "quads"]
+
+def test_models_are_cut_one_out_of_the_other():
+    steps = steps_of("portrait-x2-saver")
+    order = ["base-x4", *(f"{model}-channels" for model in ("x4-balanced", "x4-saver", "x2-quality", "x2-balanced", "x2-saver")), "quads"]
     assert [what for what in steps if what in order] == order
     for larger, smaller in zip(order, order[1:]):
         assert steps[smaller][1]["--float"] == str(steps[larger][0])
-    assert steps["quads"][1]["--teacher"] == steps["scene"][1]["--teacher"] == str(steps["base-x2-balanced-channels"][0])
 
 
-def test_base_of_x2_is_one_of_x4_rescaled_and_trained():
-    config = tomllib.loads((build.CONFIGS / "landscape-x2-quality.toml").read_text())
-    steps = [(what, out, list(map(str, command))) for what, out, command in build.steps("a", config, build.ROOT, "data")]
-    (_, x4, train4), (_, start, rescale), (_, x2, train2) = steps[2:5]
-    assert train4[train4.index("--config") + 1].endswith("base-x4-cascade.toml")
-    assert rescale[:5] == ["rescale", "--float", str(x4), "--scale", "2"]
-    assert start == x2 and train2[train2.index("--init") + 1] == str(x2)
-    assert train4[train4.index("--side") + 1] == "128" and train2[train2.index("--side") + 1] == "96"
+def test_x2_is_cut_at_x4_and_then_rescaled():
+    for rung, made in (("saver", "quads"), ("quality", "x2-quality-channels")):
+        steps = steps_of(f"landscape-x2-{rung}")
+        assert steps[made][1]["--side"] == "128"
+        assert steps["rescaled"][1] == {"rescale": "--float", "--float": str(steps[made][0]), str(steps[made][0]): "--scale", "--scale": "2"}
+        tune = steps["scene"][1]
+        assert tune["--init"] == str(steps["rescaled"][0]) and tune["--side"] == "96" and "--teacher" not in tune
 
 
 def test_every_config_names_a_base():
     files = [file for file in build.CONFIGS.glob("*-x?-*.toml") if not file.stem.startswith("base-")]
     for file in files:
         config = tomllib.loads(file.read_text())
-        assert tomllib.loads((build.CONFIGS / f"{config['base']}.toml").read_text())["scale"] == config["scale"]
+        assert tomllib.loads((build.CONFIGS / f"{config['base']}.toml").read_text())["scale"] % config["scale"] == 0
         assert file.stem == f"{config['scene']}-x{config['scale']}-{config['rung']}"
     assert len(files) == 12
 

@@ -29,6 +29,22 @@ def test_residual_is_the_mean_of_what_it_replaces(sizes):
     assert torch.allclose(result, expected, atol=1e-5)
 
 
+def test_sparse_outputs_keep_what_one_of_them_keeps():
+    graph, window = make().graph, torch.rand(2, 3, 12, 20)
+    op = next(op for op in graph.fuse if op.out == "residual")
+    op.quads = 1  # of a number that the mask says
+    large = Net(graph)
+    kept = large.convs["residual"].mask
+    kept.copy_(torch.rand(kept.shape) < 0.2)
+    op.quads = int(kept.sum())
+    small = rescale.rescale(large, 2)
+    with torch.no_grad():
+        assert torch.allclose(small.residual(window), F.avg_pool2d(large.residual(window), 2), atol=1e-5)
+    mask = small.convs["residual"].mask
+    assert next(op for op in small.graph.fuse if op.out == "residual").quads == mask.sum() < mask.numel()
+    assert not small.convs["residual"].weight[~mask[:, small.convs["residual"].quad]].any()
+
+
 def test_command(tmp_path, monkeypatch):
     net, source, out = make(), tmp_path / "x4.pt", tmp_path / "x2.pt"
     start = dict(average=net.state_dict(), optimiser=Optimiser(net).state_dict(), seconds=5.0, step=7)
