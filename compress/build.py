@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "compress" / "configs"
 CHECKPOINTS = ROOT / "compress" / "checkpoints"
 MODELS = ROOT / "models"
+PROVENANCE = CHECKPOINTS / "provenance.json"
 PER_STILL = 36
 PER_CLIP = {"landscape": 0, "portrait": 100}  # clips are softer than stills; in portraits they show how people move
 TUNING = 5e-4  # highest learning rate of what is trained already
@@ -102,8 +103,8 @@ def steps(name, config, folder, data):
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     quantise = ["quantise", *train, "--float", bits, "--teacher", tuned]
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
-    export = ["export", "--checkpoint", integer, "--scene", config["scene"], "--rung", config["rung"]]
-    yield "model", MODELS / f"{name}.safetensors", export
+    export = ["export", "--checkpoint", integer, "--provenance", PROVENANCE, "--scene", config["scene"]]
+    yield "model", MODELS / f"{name}.safetensors", [*export, "--rung", config["rung"]]
 
 
 def main():
