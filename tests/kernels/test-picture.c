@@ -371,6 +371,7 @@ check_three_planes (const DssrKernels *kernels)
   for (int p = 0; p < 3; p++) {
     DssrTensor part = t;
     part.data = (char *)t.data + p * PLANE;
+    part.quads = 1;
     out[p].data = alone + p;
     kernels->head_planes (
         &out[p], &in[p], 1, &part, &bicubic, true, S, 0, S * H);
