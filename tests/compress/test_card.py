@@ -19,7 +19,7 @@ def models(make_net, make_footage, write_video, tmp_path):
     net = make_net(2)
     file = tmp_path / "landscape-x2-balanced.safetensors"
     export(net, file, "landscape", "balanced", {})
-    torch.save(checkpoint(net, average=net.state_dict()), tmp_path / "base-x2-balanced-channels.pt")
+    torch.save(checkpoint(net, average=net.state_dict()), card.float_file(card.read_config(file.stem), tmp_path))
     return file, net
 
 
