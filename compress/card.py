@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from .build import float_file, read_config
+from .build import CONFIGS, float_file, read_config
 from .element import ROOT, enlarge
 from .evaluate import bicubic, float_network, read_clip, score
 from .graph import STAGES, quads
@@ -84,8 +84,8 @@ def figures(files, clips, floats):
 
         row["element"] = measure(element, every, scale)
         row["flicker"] = flicker(element, read_clip(every[0], scale)[1][0], scale)
-        checkpoint = float_file(read_config(file.stem), floats)
-        if checkpoint.exists():
+        known = (CONFIGS / f"{file.stem}.toml").exists()
+        if known and (checkpoint := float_file(read_config(file.stem), floats)).exists():
             net, _ = load(checkpoint)
             row["float"] = measure(lambda small, n=net: float_network(n, small), clips[row["scene"]], scale)
         rows[file.stem] = row

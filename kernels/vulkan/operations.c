@@ -18,6 +18,22 @@ plane_operand (const DssrVulkanPlane *plane, DssrBufferUse buffer, uint32_t *at)
   };
 }
 
+/* Records an operation on tensors: one invocation for each pixel and quad of
+ * the output, unless its depth is said. */
+static void
+record_tensors (DssrVulkanCommands *commands, DssrOperation operation,
+    const DssrVulkanTensor *out, const DssrVulkanTensor *const *in, int n_in)
+{
+  operation.width = out->width;
+  operation.height = out->height;
+  if (!operation.depth)
+    operation.depth = out->quads;
+  operation.out[operation.n_out++] = dssr_tensor_operand (out);
+  for (int i = 0; i < n_in; i++)
+    operation.in[operation.n_in++] = dssr_tensor_operand (in[i]);
+  dssr_vulkan_record (commands, &operation);
+}
+
 void
 dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanPlane *planes, int n_planes, int unshuffle)
@@ -37,11 +53,6 @@ dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .shader = DSSR_SHADER_INPUT,
       CONSTANTS (constants),
       PUSH (push),
-      .width = out->width,
-      .height = out->height,
-      .depth = out->quads,
-      .out = {dssr_tensor_operand (out)},
-      .n_out = 1,
       .n_in = n_planes,
   };
 
@@ -50,7 +61,7 @@ dssr_vulkan_input (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     operation.in[i] =
         plane_operand (&planes[i], DSSR_BUFFER_UPLOAD, &push.at[i]);
   }
-  dssr_vulkan_record (commands, &operation);
+  record_tensors (commands, operation, out, NULL, 0);
 }
 
 void
@@ -73,19 +84,12 @@ dssr_vulkan_deform (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .zero = deform->zero,
   };
 
-  dssr_vulkan_record (commands,
-      &(DssrOperation){
-          .shader = DSSR_SHADER_DEFORM,
+  record_tensors (commands,
+      (DssrOperation){.shader = DSSR_SHADER_DEFORM,
           CONSTANTS (constants),
           PUSH (push),
-          .width = out->width,
-          .height = out->height,
-          .depth = deform->kernel * deform->kernel * deform->groups,
-          .out = {dssr_tensor_operand (out)},
-          .n_out = 1,
-          .in = {dssr_tensor_operand (feature), dssr_tensor_operand (offset)},
-          .n_in = 2,
-      });
+          .depth = deform->kernel * deform->kernel * deform->groups},
+      out, (const DssrVulkanTensor *[]){feature, offset}, 2);
 }
 
 void
@@ -106,18 +110,9 @@ dssr_vulkan_add (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .mult_b = add->mult_b,
   };
 
-  dssr_vulkan_record (
-      commands, &(DssrOperation){
-                    .shader = DSSR_SHADER_ADD,
-                    PUSH (push),
-                    .width = out->width,
-                    .height = out->height,
-                    .depth = out->quads,
-                    .out = {dssr_tensor_operand (out)},
-                    .n_out = 1,
-                    .in = {dssr_tensor_operand (a), dssr_tensor_operand (b)},
-                    .n_in = 2,
-                });
+  record_tensors (commands,
+      (DssrOperation){.shader = DSSR_SHADER_ADD, PUSH (push)}, out,
+      (const DssrVulkanTensor *[]){a, b}, 2);
 }
 
 void
@@ -131,17 +126,9 @@ dssr_vulkan_up2 (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .out_size = dssr_tensor_size (out),
   };
 
-  dssr_vulkan_record (commands, &(DssrOperation){
-                                    .shader = DSSR_SHADER_UP2,
-                                    PUSH (push),
-                                    .width = out->width,
-                                    .height = out->height,
-                                    .depth = out->quads,
-                                    .out = {dssr_tensor_operand (out)},
-                                    .n_out = 1,
-                                    .in = {dssr_tensor_operand (in)},
-                                    .n_in = 1,
-                                });
+  record_tensors (commands,
+      (DssrOperation){.shader = DSSR_SHADER_UP2, PUSH (push)}, out,
+      (const DssrVulkanTensor *[]){in}, 1);
 }
 
 void
@@ -159,17 +146,9 @@ dssr_vulkan_shuffle (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .zero = zero,
   };
 
-  dssr_vulkan_record (commands, &(DssrOperation){
-                                    .shader = DSSR_SHADER_SHUFFLE,
-                                    PUSH (push),
-                                    .width = out->width,
-                                    .height = out->height,
-                                    .depth = out->quads,
-                                    .out = {dssr_tensor_operand (out)},
-                                    .n_out = 1,
-                                    .in = {dssr_tensor_operand (in)},
-                                    .n_in = 1,
-                                });
+  record_tensors (commands,
+      (DssrOperation){.shader = DSSR_SHADER_SHUFFLE, PUSH (push)}, out,
+      (const DssrVulkanTensor *[]){in}, 1);
 }
 
 void
@@ -186,17 +165,9 @@ dssr_vulkan_pool (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .zero = pool->zero,
   };
 
-  dssr_vulkan_record (commands, &(DssrOperation){
-                                    .shader = DSSR_SHADER_POOL,
-                                    PUSH (push),
-                                    .width = out->width,
-                                    .height = out->height,
-                                    .depth = out->quads,
-                                    .out = {dssr_tensor_operand (out)},
-                                    .n_out = 1,
-                                    .in = {dssr_tensor_operand (in)},
-                                    .n_in = 1,
-                                });
+  record_tensors (commands,
+      (DssrOperation){.shader = DSSR_SHADER_POOL, PUSH (push)}, out,
+      (const DssrVulkanTensor *[]){in}, 1);
 }
 
 void
@@ -220,19 +191,9 @@ dssr_vulkan_modulate (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
       .mult_b = modulate->mult_b,
   };
 
-  dssr_vulkan_record (
-      commands, &(DssrOperation){
-                    .shader = DSSR_SHADER_MODULATE,
-                    PUSH (push),
-                    .width = out->width,
-                    .height = out->height,
-                    .depth = out->quads,
-                    .out = {dssr_tensor_operand (out)},
-                    .n_out = 1,
-                    .in = {dssr_tensor_operand (v), dssr_tensor_operand (gate),
-                        dssr_tensor_operand (b)},
-                    .n_in = 3,
-                });
+  record_tensors (commands,
+      (DssrOperation){.shader = DSSR_SHADER_MODULATE, PUSH (push)}, out,
+      (const DssrVulkanTensor *[]){v, gate, b}, 3);
 }
 
 void
@@ -259,19 +220,9 @@ dssr_vulkan_attention (DssrVulkanCommands *commands,
       .mult = attention->mult,
   };
 
-  dssr_vulkan_record (
-      commands, &(DssrOperation){
-                    .shader = DSSR_SHADER_ATTENTION,
-                    PUSH (push),
-                    .width = out->width,
-                    .height = out->height,
-                    .depth = 1,
-                    .out = {dssr_tensor_operand (out)},
-                    .n_out = 1,
-                    .in = {dssr_tensor_operand (a), dssr_tensor_operand (b),
-                        dssr_tensor_operand (v)},
-                    .n_in = 3,
-                });
+  record_tensors (commands,
+      (DssrOperation){.shader = DSSR_SHADER_ATTENTION, PUSH (push), .depth = 1},
+      out, (const DssrVulkanTensor *[]){a, b, v}, 3);
 }
 
 /* head NULL: there is no residual. */

@@ -42,6 +42,13 @@ def test_card_and_chart(models, tmp_path, monkeypatch):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_model_that_no_configuration_makes(models, tmp_path):
+    file = models[0].rename(tmp_path / "mine.safetensors")
+    clips = {scene: sorted((tmp_path / bench).glob("*.mkv")) for scene, bench in card.BENCHES.items()}
+    rows = card.figures([file], clips, tmp_path)
+    assert "float" not in rows["mine"] and rows["mine"]["element"]
+
+
 def test_card_without_marks_is_left_alone(models, tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
     readme.write_text("no marks")
