@@ -50,6 +50,15 @@ def test_pack_without_pictures(tmp_path):
     assert result.returncode != 0 and "stills" in result.stderr
 
 
+def test_pack_of_no_clips_opens_none(packed, tmp_path):
+    (tmp_path / "stills").symlink_to(packed.parent / "stills")
+    (tmp_path / "clips" / "landscape").mkdir(parents=True)
+    (tmp_path / "clips" / "landscape" / "no.mkv").write_text("no video")
+    for per_clip in (0, 1):
+        result = run("pack", "--data", tmp_path, "--out", tmp_path / "x.npy", "--per-still", 1, "--per-clip", per_clip)
+        assert (result.returncode == 0) == (per_clip == 0)
+
+
 def test_batches(packed):
     low, high = Batches(packed, 4, 6, 128, seed=1).next()
     assert low.shape == (6, WINDOW, 32, 32) and high.shape == (6, 128, 128)
