@@ -20,8 +20,10 @@ CHECKPOINTS = ROOT / "compress" / "checkpoints"
 MODELS = ROOT / "models"
 PROVENANCE = CHECKPOINTS / "provenance.json"
 PER_STILL = 36
-PER_CLIP = {"landscape": 0, "portrait": 100}  # clips are softer than stills; in portraits they show how people move
-TUNING = 5e-4  # highest learning rate of what is trained already
+# By scene. Clips are softer than stills; in portraits they show how people move.
+PER_CLIP = {"landscape": 0, "portrait": 120}
+DEGRADED = {"landscape": 0.05, "portrait": 0.4}  # people are filmed by small sensors and sent through narrow channels
+TUNING = {"landscape": 5e-4, "portrait": 1e-3}  # highest learning rate
 
 
 def read_config(name):
@@ -86,22 +88,23 @@ def steps(name, config, folder, data):
 
     yield from cut(config, folder, mixed)
     base_scale = read_config(config["base"])["scale"]
-    net, teacher, tuned = channels_file(config, folder), ["--teacher", cut_from(config, folder)], float_file(config, folder)
+    net, tuned = channels_file(config, folder), float_file(config, folder)
     if "density" in config:
         dense, net = net, quads_file(config, folder)
-        dsm = ["dsm", *options(base_scale, mixed), "--float", dense, *teacher]
+        dsm = ["dsm", *options(base_scale, mixed), "--float", dense, "--teacher", cut_from(config, folder)]
         yield "quads", net, [*dsm, "--density", config["density"], "--minutes", minutes["quads"]]
     if base_scale != config["scale"]:
-        large, net, teacher = net, folder / f"x{config['scale']}-{config['rung']}-rescaled.pt", []
+        large, net = net, folder / f"x{config['scale']}-{config['rung']}-rescaled.pt"
         yield "rescaled", net, ["rescale", "--float", large, "--scale", config["scale"]]
     train = options(config["scale"], packed)
+    degraded = ["--degraded", DEGRADED[config["scene"]]]
     if "scene" in minutes:
-        tune = ["train", *train, "--guide", 0, "--init", net, *teacher, "--peak", TUNING]
+        tune = ["train", *train, *degraded, "--guide", 0, "--init", net, "--peak", TUNING[config["scene"]]]
         yield "scene", tuned, [*tune, "--minutes", minutes["scene"]]
     bits, integer = folder / f"{name}-bits.pt", folder / f"{name}-integer.pt"
     pde = ["pde", *train, "--float", tuned, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
-    quantise = ["quantise", *train, "--float", bits, "--teacher", tuned]
+    quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", tuned]
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--provenance", PROVENANCE, "--scene", config["scene"]]
     yield "model", MODELS / f"{name}.safetensors", [*export, "--rung", config["rung"]]

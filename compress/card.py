@@ -3,9 +3,10 @@
     python3 -m compress.card --data ../shared/data/bench --float build/models models/*.safetensors
 
 All through the real element, by the protocol of compress.evaluate: PSNR and SSIM of each clip of vid4/ and portrait/;
-of each model's floating-point self, where --float has its checkpoint, on the clips of its scene; and how much a scene that stands still but for
-noise flickers, as a part of what bicubic enlargement of the same frames does. The tables replace what is between two
-marks in models/README.md; the chart is of PSNR over operations, with the peers of compress/peers.toml.
+of each model's floating-point self, where --float has its checkpoint, on the clips of its scene; PSNR where the small
+frames were noisy, or came through a codec; and how much a scene that stands still but for noise flickers, as a part of what
+bicubic enlargement of the same frames does. The tables replace what is between two marks in models/README.md; the chart
+is of PSNR over operations, with the peers of compress/peers.toml.
 """
 
 import argparse
@@ -19,8 +20,9 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from .build import CONFIGS, float_file, read_config
+from .degrade import encoded, noisy
 from .element import ROOT, enlarge
-from .evaluate import bicubic, float_network, read_clip, score
+from .evaluate import bicubic, float_network, mean_psnr, read_clip, score
 from .graph import STAGES, quads
 from .restore import read, restore
 from .train import load
@@ -28,6 +30,12 @@ from .train import load
 BEGIN, END = "<!-- compress.card: begin -->\n", "<!-- compress.card: end -->\n"
 BENCHES = {"landscape": "vid4", "portrait": "portrait"}  # the clips of each scene
 NOISE, STILL_FRAMES = 1.5, 8
+DEVIATION, CRF = 2, 23
+DEGRADATIONS = {
+    f"noise, {DEVIATION}": lambda small: noisy(small, DEVIATION, np.random.default_rng(1)),
+    f"H.264, crf {CRF}": lambda small: encoded(small, CRF),
+    "both": lambda small: encoded(noisy(small, DEVIATION, np.random.default_rng(1)), CRF),
+}
 
 
 def properties(file):
@@ -59,9 +67,7 @@ def properties(file):
 
 def flicker(method, frame, scale):
     """Mean difference of successive enlarged frames of a still scene with noise, as a part of bicubic's."""
-    rng = np.random.default_rng(1)
-    noise = rng.normal(scale=NOISE, size=(STILL_FRAMES, *frame.shape))
-    small = (frame + noise).round().clip(0, 255).astype(np.uint8)
+    small = noisy(np.stack([frame] * STILL_FRAMES), NOISE, np.random.default_rng(1))
     ours, base = (np.abs(np.diff(m.astype(float), axis=0)).mean() for m in (method(small), bicubic(small, scale)))
     return ours / base
 
@@ -69,6 +75,16 @@ def flicker(method, frame, scale):
 def measure(method, clips, scale):
     """{clip: (PSNR, SSIM)} of a function from small frames to large ones."""
     return {clip.stem: score(method(small), large) for clip in clips for large, small in [read_clip(clip, scale)]}
+
+
+def measure_degraded(method, clips, scale):
+    """{(scene, degradation): mean PSNR} of a function from small frames to large ones."""
+    results = {}
+    for scene, files in clips.items():
+        for name, degrade in DEGRADATIONS.items():
+            pairs = [(method(degrade(small)), large) for large, small in (read_clip(file, scale) for file in files)]
+            results[scene, name] = np.mean([mean_psnr(*pair) for pair in pairs])
+    return results
 
 
 def figures(files, clips, floats):
@@ -83,6 +99,7 @@ def figures(files, clips, floats):
             return enlarge(small, scale, model=file.resolve(), backend="cpu")
 
         row["element"] = measure(element, every, scale)
+        row["degraded"] = measure_degraded(element, clips, scale)
         row["flicker"] = flicker(element, read_clip(every[0], scale)[1][0], scale)
         known = (CONFIGS / f"{file.stem}.toml").exists()
         if known and (checkpoint := float_file(read_config(file.stem), floats)).exists():
@@ -90,8 +107,12 @@ def figures(files, clips, floats):
             row["float"] = measure(lambda small, n=net: float_network(n, small), clips[row["scene"]], scale)
         rows[file.stem] = row
     for scale in sorted({row["scale"] for row in rows.values()}):
-        scores = measure(lambda small, s=scale: bicubic(small, s), every, scale)
-        rows[f"bicubic x{scale}"] = {"scale": scale, "element": scores}
+
+        def base(small, s=scale):
+            return bicubic(small, s)
+
+        scores, degraded = measure(base, every, scale), measure_degraded(base, clips, scale)
+        rows[f"bicubic x{scale}"] = {"scale": scale, "element": scores, "degraded": degraded}
     return rows
 
 
@@ -130,6 +151,14 @@ def quality_table(rows, scale, clips):
     return table([f"x{scale}", *(clip.stem for clip in clips), "mean"], lines)
 
 
+def degraded_table(rows, scale):
+    """Mean PSNR of each scene's clips, from small frames that are not as they should be."""
+    lines = [
+        [name, *(f"{value:.2f}" for value in row["degraded"].values())] for name, row in rows.items() if row["scale"] == scale
+    ]
+    return table([f"x{scale}", *(f"{BENCHES[scene]}: {name}" for scene in BENCHES for name in DEGRADATIONS)], lines)
+
+
 def chart(rows, clips, peers, file):
     """PSNR on Vid4 over operations, beside peers."""
     scales = sorted({row["scale"] for row in rows.values()})
@@ -155,7 +184,7 @@ def chart(rows, clips, peers, file):
 def card(rows, clips):
     parts = [files_table(rows)]
     for scale in sorted({row["scale"] for row in rows.values()}):
-        parts += [quality_table(rows, scale, scene) for scene in clips.values()]
+        parts += [*(quality_table(rows, scale, scene) for scene in clips.values()), degraded_table(rows, scale)]
     return "\n".join(parts)
 
 

@@ -1,14 +1,15 @@
 """Batches of (low-resolution window, high-resolution centre) out of a packed data set (pack.py)."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
+from .degrade import encoded, noisy
 from .pack import SQUARE
+
+NOISE, STREAM, BOTH = range(3)  # what degrades a window
 
 # What mirroring a picture does to its motion: rows, columns.
 DOWN, RIGHT = (np.array(signs, np.float16).reshape(2, 1, 1) for signs in ((-1, 1), (1, -1)))
@@ -24,7 +25,7 @@ class Batches:
     """Random batches. Luma in [0, 1]; the low resolution is made on the way, by antialiased bicubic, in 8 bits.
 
     `motion` is that of the last batch, in pixels of the high resolution; not a number where it is not known.
-    A part `degraded` of the low resolution is noisy or lightly compressed, as real streams are.
+    A part `degraded` of the low resolution is noisy or compressed, as real streams are.
     """
 
     def __init__(self, file, scale, batch, side, seed=None, device="cpu", degraded=0.0):
@@ -69,15 +70,10 @@ class Batches:
         return np.ascontiguousarray(clip), np.ascontiguousarray(motion)
 
     def _degrade(self, window):
-        if self.rng.random() < 0.5:
-            noise = torch.from_numpy(self.rng.normal(scale=self.rng.uniform(0.5, 4), size=window.shape))
-            return (window + noise.to(window)).round().clamp(0, 255)
-        quality = int(self.rng.integers(50, 96))
-        return torch.stack([compressed(frame, quality) for frame in window]).to(window)
-
-
-def compressed(frame, quality):
-    """A frame as JPEG gives it back, which has the blocks and the ringing of a video codec's key frame."""
-    file = io.BytesIO()
-    Image.fromarray(frame.cpu().byte().numpy()).save(file, "JPEG", quality=quality)
-    return torch.from_numpy(np.array(Image.open(file)))
+        """A sensor's noise, or what a codec leaves, or both."""
+        kind, frames = self.rng.integers(3), window.cpu().byte().numpy()
+        if kind != STREAM:
+            frames = noisy(frames, self.rng.uniform(0.5, 4), self.rng)
+        if kind != NOISE:
+            frames = encoded(frames, self.rng.integers(15, 33))
+        return torch.from_numpy(frames).to(window)

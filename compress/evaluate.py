@@ -67,11 +67,20 @@ def ssim(a, b):
     return (((2 * ma * mb + c1) * (2 * cov + c2)) / ((ma**2 + mb**2 + c1) * (va + vb + c2))).mean().item()
 
 
+def inner_pairs(result, truth):
+    """The pictures of a clip that count, without their borders: pairs of what came out and the truth."""
+    inner = slice(BORDER, -BORDER)
+    return [(r[inner, inner], t[inner, inner]) for r, t in zip(result, truth)][ENDS:-ENDS]
+
+
+def mean_psnr(result, truth):
+    """Of a clip."""
+    return float(np.mean([psnr(*pair) for pair in inner_pairs(result, truth)]))
+
+
 def score(result, truth):
     """Mean PSNR and SSIM of a clip."""
-    inner = slice(BORDER, -BORDER)
-    pairs = [(r[inner, inner], t[inner, inner]) for r, t in zip(result, truth)][ENDS:-ENDS]
-    return float(np.mean([psnr(*p) for p in pairs])), float(np.mean([ssim(*p) for p in pairs]))
+    return mean_psnr(result, truth), float(np.mean([ssim(*pair) for pair in inner_pairs(result, truth)]))
 
 
 def bicubic(small, scale):

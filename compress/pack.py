@@ -4,9 +4,9 @@
 
 Beside it, in train.motion.npy, goes how the samples move. Each sample is `window` frames of SIDE x SIDE luma (BT.601 studio range, 8 bits), uint8.
 Stills are moved by a synthetic camera and, in two of five samples, one or two more planes
-that move differently; they give sharp pictures and any motion. Real clips give real motion;
-they are reduced in size first, which removes most of their compression. Stills are reduced too, until edges are as
-sharp as pixels can show: sharper samples and slower motion are worth more than steps (docs/compression.md).
+that move differently; they give sharp pictures and any motion. Stills are reduced in size, until edges are as
+sharp as pixels can show: sharper samples and slower motion are worth more than steps (docs/compression.md). Real clips
+give real motion; they are reduced by means of squares, as sensors bin pixels, which removes most of their compression.
 """
 
 import argparse
@@ -148,13 +148,13 @@ def from_clip(job):
         for frame in frames:
             image = luma(frame.to_image())
             shrink = max(2, min(image.size) // 230)
-            window = (window + [image.resize((image.width // shrink, image.height // shrink), Image.BICUBIC)])[-WINDOW:]
+            window = (window + [image.reduce(shrink)])[-WINDOW:]
             if len(window) < WINDOW or min(image.size) < SIDE * shrink:
                 continue
             for _ in range(int(chance + rng.random())):
                 x, y = rng.randrange(window[0].width - SIDE + 1), rng.randrange(window[0].height - SIDE + 1)
                 sample = quantise(np.stack([np.asarray(f)[y : y + SIDE, x : x + SIDE] for f in window]))
-                if detail(sample) > rng.uniform(4, 14):
+                if detail(sample) > rng.uniform(2, 8):
                     samples.append((sample, UNKNOWN))
     rng.shuffle(samples)
     return samples[:count]

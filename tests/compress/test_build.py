@@ -64,10 +64,13 @@ def test_scenes_share_what_is_cut_and_are_tuned_from_there():
     for way in ways:
         _, tune = way["scene"]
         assert tune["--init"] == str(way["quads"][0])
-        assert tune["--teacher"] == way["quads"][1]["--teacher"] == str(way["x4-balanced-channels"][0])
-        assert tune["--guide"] == "0"
+        assert way["quads"][1]["--teacher"] == str(way["x4-balanced-channels"][0])
+        assert tune["--guide"] == "0" and "--teacher" not in tune
         assert way["bits"][1]["--float"] == way["integer"][1]["--teacher"] == str(way["scene"][0])
     assert ways[0]["scene"][0] != ways[1]["scene"][0]
+    for step in ("scene", "integer"):
+        landscape, portrait = (float(way[step][1]["--degraded"]) for way in ways)
+        assert landscape < portrait
 
 
 def test_without_tuning_what_was_cut_is_quantised():

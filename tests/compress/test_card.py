@@ -39,7 +39,26 @@ def test_card_and_chart(models, tmp_path, monkeypatch):
               ("landscape-x2-balanced", "landscape-x2-balanced, float", "bicubic x2")}  # fmt: skip
     assert all(psnr == mean for psnr, mean in values.values())  # of one clip
     assert values["bicubic x2"] != values["landscape-x2-balanced"]
+    assert "| x2 | vid4: noise, 2 | vid4: H.264, crf 23 | vid4: both | portrait: noise, 2 | portrait: H.264, crf 23 |" in text
+    assert len(re.findall(r"\| (?:landscape-x2-balanced|bicubic x2) (?:\| \d\d\.\d\d ){6}\|", text)) == 2
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_degraded_frames_are_what_is_enlarged(make_footage, write_video, tmp_path):
+    write_video(tmp_path / "clip.mkv", make_footage(6, 48, 64))
+    clips, seen = {"portrait": [tmp_path / "clip.mkv"]}, []
+
+    def method(small):
+        seen.append(small)
+        return card.bicubic(small, 2)
+
+    results = card.measure_degraded(method, clips, 2)
+    large, small = card.read_clip(tmp_path / "clip.mkv", 2)
+    noise, stream, both = (frames.astype(float) - small for frames in seen)
+    assert noise.std() == pytest.approx(card.DEVIATION, rel=0.1) and noise[1].std() == pytest.approx(noise[0].std(), rel=0.1)
+    assert stream.any() and not np.array_equal(stream, both)
+    assert list(results) == [("portrait", name) for name in card.DEGRADATIONS]
+    assert list(results.values()) == [card.score(card.bicubic(frames, 2), large)[0] for frames in seen]
 
 
 def test_model_that_no_configuration_makes(models, tmp_path):

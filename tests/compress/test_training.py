@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from compress.data import Batches, shrinking
+from compress.data import BOTH, NOISE, STREAM, Batches, shrinking
+from compress.degrade import encoded, noisy
 from compress.net import sample
 from compress.pack import SIDE, WINDOW
 from compress.reference import BICUBIC, bicubic, bicubic_fixed
@@ -126,10 +127,39 @@ def test_degraded_batches(packed):
     low, same = Batches(packed, 2, 6, 128, seed=1, degraded=0.5).next()
     assert torch.equal(same, high) and 0 < (low != clean).flatten(1).any(1).sum() < 6
     assert 0 <= low.min() and low.max() <= 1
-    noisy = Batches(packed, 2, 6, 128, seed=1)
-    windows = torch.full((20, WINDOW, 16, 16), 128.0)
-    assert all((noisy._degrade(w) - w).abs().max() <= 24 for w in windows)
-    assert sum((noisy._degrade(w) != w).any().item() for w in windows) >= 5
+
+
+class Choices(np.random.Generator):
+    """Randomness, but for the kind of harm."""
+
+    def integers(self, low, high=None):
+        return self.kind if high is None else super().integers(low, high)
+
+
+@pytest.mark.parametrize("kind", [NOISE, STREAM, BOTH])
+def test_degradation(packed, kind):
+    batches = Batches(packed, 2, 6, 128, seed=1)
+    batches.rng = Choices(np.random.PCG64(1))
+    batches.rng.kind = kind
+    y, x = np.mgrid[:32, :48]
+    window = torch.from_numpy(np.stack([128 + 60 * np.sin(x / 3 + t) * np.cos(y / 4) for t in range(WINDOW)])).float().round()
+    for _ in range(8):
+        harmed = batches._degrade(window.clone()) - window
+        assert harmed.shape == window.shape and harmed.any()
+        assert harmed.square().mean().sqrt() < 12
+        if kind == NOISE:
+            assert harmed.square().mean((1, 2)).sqrt().div(harmed.std()).sub(1).abs().max() < 0.1, "not of one deviation"
+
+
+def test_codec_predicts_frames():
+    y, x = np.mgrid[:48, :64]
+    still = np.stack([(128 + 60 * np.sin(x / 3) * np.cos(y / 4)).astype(np.uint8)] * 4)
+    errors = [np.square(encoded(still, crf).astype(float) - still).mean() for crf in (10, 25, 40)]
+    assert errors == sorted(errors) and 0 < errors[0] < 4 < errors[2]
+    assert encoded(still, 25).shape == still.shape and encoded(still, 25).dtype == np.uint8
+    moving = np.stack([np.roll(still[0], 3 * t, 1) for t in range(4)])
+    near = np.square(encoded(moving, 15).astype(float) - moving).mean((1, 2))
+    assert near.max() < 10, "frames came out in another order"
 
 
 def test_bicubic_is_the_contract():

@@ -1,0 +1,24 @@
+"""What cameras and streams do to pictures: training learns from it, and models are measured on it."""
+
+import av
+import numpy as np
+
+from .footage import luma_of
+
+
+def noisy(frames, deviation, rng):
+    """Luma frames, uint8, with a sensor's noise, another in each frame."""
+    return (frames + rng.normal(scale=deviation, size=frames.shape)).round().clip(0, 255).astype(np.uint8)
+
+
+def encoded(frames, crf):
+    """Luma frames, (count, height, width) uint8, as H.264 of that constant rate factor gives them back: a key frame, and
+    the others predicted from those before, as live video has them."""
+    encoder, decoder = av.CodecContext.create("libx264", "w"), av.CodecContext.create("h264", "r")
+    _, encoder.height, encoder.width = frames.shape
+    encoder.pix_fmt, encoder.time_base, encoder.thread_count = "gray", "1/30", 1
+    encoder.options = {"crf": str(crf), "preset": "veryfast", "tune": "zerolatency"}
+    decoder.thread_count = 1
+    packets = [p for y in frames for p in encoder.encode(av.VideoFrame.from_ndarray(y, format="gray"))]
+    pictures = [picture for packet in [*packets, *encoder.encode(None), None] for picture in decoder.decode(packet)]
+    return np.stack([luma_of(picture) for picture in pictures])
