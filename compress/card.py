@@ -206,7 +206,10 @@ def main():
     for scene, files in clips.items():
         if not files:
             sys.exit(f"No .mkv clips in {args.data / BENCHES[scene]}: give a folder such as ../shared/data/bench.")
-    text = args.card.read_text()
+    try:
+        text = args.card.read_text()
+    except OSError as error:
+        sys.exit(f"{args.card} cannot be read ({error.strerror}): --card names the file whose tables are rewritten.")
     if BEGIN not in text or END not in text:
         sys.exit(f"{args.card} has no marks: the lines {BEGIN.strip()} and {END.strip()} say where the tables go.")
     rows = figures(args.models, clips, args.float)

@@ -21,12 +21,11 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
-from .distil import Distillation
 from .graph import SPARSE_BELOW, Op, quads
 from .losses import picture_loss
 from .net import Net
 from .optimiser import MOMENTUM, Optimiser
-from .train import arguments, batches, load, train
+from .train import arguments, batches, load, taught, teacher_arguments, train
 
 ANNEALED = 0.6  # the part of the schedule in which masks are learnt
 TEMPERATURES = (0.5, 0.02)  # width of the sigmoid at the start and at the end, in standard deviations of the scores
@@ -288,7 +287,7 @@ def main():
     parser.add_argument("--float", type=Path, required=True, help="checkpoint of a dense network")
     parser.add_argument("--density", type=float, required=True, help="of all multiply-accumulates, what is to be left")
     parser.add_argument("--dense", nargs="*", default=[], help="layers that are to stay dense, by name")
-    parser.add_argument("--teacher", type=Path, help="checkpoint of a network to learn from as well")
+    teacher_arguments(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     source_net, state = load(args.float)
@@ -302,11 +301,8 @@ def main():
     source = batches(args, net.graph.scale)
     if not args.out.exists():
         net.rank(importance(net, source))
-    loss_of = None
-    if args.teacher:
-        teacher = load(args.teacher)[0].to(args.device, memory_format=torch.channels_last)
-        loss_of = Distillation(teacher, net.graph, **fields)
-    train(net, source, args, annealed(loss_of), MaskOptimiser(net, args.peak), **fields)
+    loss_of = annealed(taught(args, net, **fields))
+    train(net, source, args, loss_of, MaskOptimiser(net, args.peak), **fields)
     print(f"{args.out}: {net.graph.macs():.0f} of {net.dense_macs:.0f} MACs per output pixel")
     for layer in net.layers.values():
         total = math.prod(layer.shape)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import torch
 
-from .distil import Distillation
 from .qap import PROGRESS, NoisyNet, ProgressiveLoss
-from .train import arguments, batches, load, train
+from .train import arguments, batches, load, taught, teacher_arguments, train
 
 CALIBRATION_BATCHES = 16
 
@@ -24,7 +23,7 @@ def main():
     parser.add_argument("--float", type=Path, required=True, help="checkpoint of compress.train or compress.pde")
     parser.add_argument("--progress", type=float, default=PROGRESS, help="part of the schedule in which noise grows to "
                         "all of the rounding; 0: all from the start")  # fmt: skip
-    parser.add_argument("--teacher", type=Path, help="checkpoint of a floating-point network to learn from as well")
+    teacher_arguments(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.seed is not None:
@@ -34,11 +33,7 @@ def main():
     net.to(args.device, memory_format=torch.channels_last)
     if not args.out.exists():
         net.calibrate(source.next()[0] for _ in range(CALIBRATION_BATCHES))
-    loss_of = None
-    if args.teacher:
-        teacher = load(args.teacher)[0].to(args.device, memory_format=torch.channels_last)
-        loss_of = Distillation(teacher, net.graph)
-    train(net, source, args, ProgressiveLoss(args.progress, loss_of))
+    train(net, source, args, ProgressiveLoss(args.progress, taught(args, net)))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ average_bits = 5
 activation_bits = 8
 
 [minutes]
+taught = 0.02
 scene = 0.02
 channels = 0.02
 quads = 0.03
@@ -88,13 +89,22 @@ def test_models_are_cut_one_out_of_the_other():
         assert steps[smaller][1]["--float"] == str(steps[larger][0])
 
 
-def test_x2_is_cut_at_x4_and_then_rescaled():
+def test_x2_is_cut_at_x4_rescaled_and_taught():
     for rung, made in (("saver", "quads"), ("quality", "x2-quality-channels")):
-        steps = steps_of(f"landscape-x2-{rung}")
-        assert steps[made][1]["--side"] == "128"
-        assert steps["rescaled"][1] == {"rescale": "--float", "--float": str(steps[made][0]), str(steps[made][0]): "--scale", "--scale": "2"}
-        tune = steps["scene"][1]
-        assert tune["--init"] == str(steps["rescaled"][0]) and tune["--side"] == "96" and "--teacher" not in tune
+        ways = [steps_of(f"{scene}-x2-{rung}") for scene in ("landscape", "portrait")]
+        landscape, portrait = ways
+        assert landscape[made][1]["--side"] == "128"
+        for what, of in (("rescaled", made), ("teacher", "x4-balanced-channels")):
+            assert landscape[what][1] == {"rescale": "--scale", "--scale": "2", "2": "--float", "--float": str(landscape[of][0])}
+        for what in ("rescaled", "teacher", "taught"):
+            assert landscape[what] == portrait[what]
+        _, teach = landscape["taught"]
+        assert teach["--init"] == str(landscape["rescaled"][0]) and teach["--teacher"] == str(landscape["teacher"][0])
+        assert teach["--side"] == "96" and "--only-teacher" in teach
+        assert "scene" not in landscape and landscape["bits"][1]["--float"] == str(landscape["taught"][0])
+        assert "--only-teacher" in landscape["integer"][1]
+        assert portrait["scene"][1]["--init"] == str(portrait["taught"][0])
+        assert not any("--only-teacher" in portrait[what][1] for what in ("scene", "integer"))
 
 
 def test_every_config_names_a_base():

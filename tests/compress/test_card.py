@@ -75,6 +75,9 @@ def test_card_without_marks_is_left_alone(models, tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="no marks"):
         card.main()
     assert readme.read_text() == "no marks"
+    readme.unlink()
+    with pytest.raises(SystemExit, match="README.md cannot be read"):
+        card.main()
 
 
 def test_flicker():
