@@ -124,6 +124,8 @@ def steps(name, config, folder, data):
     pde = ["pde", *train, "--float", tuned, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", tuned]
+    if base_scale != config["scale"]:
+        quantise += ["--peak", TUNING]
     if tuned == taught_file(config, folder):
         quantise.append("--only-teacher")
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]

@@ -3,8 +3,8 @@
     python3 -m compress.ablation.qap --float build/x4-early.pt --data build/train.npy \\
         --bench ../shared/data/bench/vid4 --steps 2000 --out build/ablation-qap
 
-The whole integer contract from the first step, as is common; the same with ranges renewed as training goes on; and
-noise that grows to the whole contract, with ranges renewed. --float is a floating-point network in training, and the
+The whole integer contract from the first step, as is common; noise that grows to the whole contract; and the same with
+ranges renewed meanwhile. --float is a floating-point network in training, and the
 floating-point network trained for as many steps more is what the others are measured by. A run that is finished is not
 repeated.
 """
@@ -12,18 +12,15 @@ repeated.
 import argparse
 
 from ..evaluate import network_psnr
-from ..qap import PROGRESS, RECALIBRATION_STEPS, NoisyNet, ProgressiveLoss
+from ..qap import PROGRESS, NoisyNet, ProgressiveLoss
 from ..pde import CALIBRATION_BATCHES
 from ..train import batches, load, train
 from .compare import arguments, compare, parse, save, subplots
 from .pde import uniform
 
 BITS = ((6, 8), (4, 8), (4, 4))
-METHODS = {
-    "QAT": dict(until=0, every=0),
-    "QAT, ranges renewed": dict(until=0, every=RECALIBRATION_STEPS),
-    "QAP": dict(until=PROGRESS, every=RECALIBRATION_STEPS),
-}
+# In parts of the steps: until when noise grows, and how often ranges are renewed.
+METHODS = {"QAT": (0, 0), "QAP": (PROGRESS, 0), "QAP, ranges renewed": (PROGRESS, 1 / 8)}
 
 
 def run(args, results, keep_results):
@@ -38,7 +35,7 @@ def run(args, results, keep_results):
         results["float"] = trained(load(args.float)[0], "float")
         keep_results()
     for weight_bits, activation_bits in BITS:
-        for method, options in METHODS.items():
+        for method, (until, every) in METHODS.items():
             name = f"{method} {weight_bits} {activation_bits}"
             if name in results:
                 continue
@@ -46,8 +43,7 @@ def run(args, results, keep_results):
             source = batches(args, net.graph.scale)
             seen = net.observe(source.next()[0] for _ in range(CALIBRATION_BATCHES))
             uniform(net, seen, weight_bits, activation_bits)
-            options = {**options, "every": options["every"] and min(options["every"], args.steps // 8)}
-            results[name] = trained(net, name, ProgressiveLoss(**options))
+            results[name] = trained(net, name, ProgressiveLoss(until, every=int(every * args.steps)))
             print(name, results[name], flush=True)
             keep_results()
 
