@@ -13,12 +13,12 @@ enum { N_MODELS = 4, N_FRAMES = 24, EVERY = 2, WIDTH = 960, HEIGHT = 540 };
 static DssrModel *
 open_model (int i)
 {
-  static const char *const names[] = {"x2", "x2-other", "x2-sparse4"};
-  if (i > 0)
-    return load_model (names[i - 1]);
+  static const char *const names[N_MODELS] = {"landscape-x2-balanced",
+      "portrait-x2-balanced", "landscape-x2-saver", "portrait-x2-saver"};
   g_autoptr (GError) error = NULL;
-  g_autofree char *path = g_build_filename (g_getenv ("DSSR_SHIPPED_MODELS"),
-      "landscape-x2-balanced.safetensors", NULL);
+  g_autofree char *file = g_strconcat (names[i], ".safetensors", NULL);
+  g_autofree char *path =
+      g_build_filename (g_getenv ("DSSR_SHIPPED_MODELS"), file, NULL);
   DssrModel *model = dssr_model_open (path, &error);
   g_assert_no_error (error);
   return model;
