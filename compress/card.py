@@ -12,9 +12,13 @@ is of PSNR over operations, with the peers of compress/peers.toml.
 import argparse
 import sys
 import tomllib
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from tqdm import tqdm
@@ -87,32 +91,39 @@ def measure_degraded(method, clips, scale):
     return results
 
 
+def model_row(file, clips, floats):
+    """What the card says of a model."""
+    every, row = sum(clips.values(), []), properties(file)
+    scale = row["scale"]
+
+    def element(small):
+        return enlarge(small, scale, model=file.resolve(), backend="cpu")
+
+    row["element"] = measure(element, every, scale)
+    row["degraded"] = measure_degraded(element, clips, scale)
+    row["flicker"] = flicker(element, read_clip(every[0], scale)[1][0], scale)
+    known = (CONFIGS / f"{file.stem}.toml").exists()
+    if known and (checkpoint := float_file(read_config(file.stem), floats)).exists():
+        net, _ = load(checkpoint)
+        row["float"] = measure(lambda small: float_network(net, small), clips[row["scene"]], scale)
+    return row
+
+
+def bicubic_row(scale, clips):
+    def method(small):
+        return bicubic(small, scale)
+
+    scores = measure(method, sum(clips.values(), []), scale)
+    return {"scale": scale, "element": scores, "degraded": measure_degraded(method, clips, scale)}
+
+
 def figures(files, clips, floats):
-    """What the card says, by model, then by bicubic enlargement."""
-    every = [clip for scene in clips.values() for clip in scene]
-    rows = {}
-    for file in tqdm(files, "models"):
-        row = properties(file)
-        scale = row["scale"]
-
-        def element(small):
-            return enlarge(small, scale, model=file.resolve(), backend="cpu")
-
-        row["element"] = measure(element, every, scale)
-        row["degraded"] = measure_degraded(element, clips, scale)
-        row["flicker"] = flicker(element, read_clip(every[0], scale)[1][0], scale)
-        known = (CONFIGS / f"{file.stem}.toml").exists()
-        if known and (checkpoint := float_file(read_config(file.stem), floats)).exists():
-            net, _ = load(checkpoint)
-            row["float"] = measure(lambda small, n=net: float_network(n, small), clips[row["scene"]], scale)
-        rows[file.stem] = row
-    for scale in sorted({row["scale"] for row in rows.values()}):
-
-        def base(small, s=scale):
-            return bicubic(small, s)
-
-        scores, degraded = measure(base, every, scale), measure_degraded(base, clips, scale)
-        rows[f"bicubic x{scale}"] = {"scale": scale, "element": scores, "degraded": degraded}
+    """What the card says, by model, then by bicubic enlargement; a process for each core."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        made = pool.map(model_row, files, repeat(clips), repeat(floats))
+        rows = {file.stem: row for file, row in zip(files, tqdm(made, "models", len(files)))}
+        scales = sorted({row["scale"] for row in rows.values()})
+        rows |= {f"bicubic x{scale}": row for scale, row in zip(scales, pool.map(bicubic_row, scales, repeat(clips)))}
     return rows
 
 
