@@ -14,7 +14,7 @@ static DssrModel *
 open_model (int i)
 {
   static const char *const names[N_MODELS] = {"landscape-x2-balanced",
-      "portrait-x2-balanced", "landscape-x2-saver", "portrait-x2-saver"};
+      "portrait-x2-balanced", "landscape-x2-quality", "portrait-x2-quality"};
   g_autoptr (GError) error = NULL;
   g_autofree char *file = g_strconcat (names[i], ".safetensors", NULL);
   g_autofree char *path =
