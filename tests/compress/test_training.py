@@ -151,6 +151,13 @@ def test_degradation(packed, kind):
             assert harmed.square().mean((1, 2)).sqrt().div(harmed.std()).sub(1).abs().max() < 0.1, "not of one deviation"
 
 
+def test_noise_is_another_in_each_frame():
+    frames = np.full((2, 64, 64), 128, np.uint8)
+    harmed = noisy(frames, 2, np.random.default_rng(1)).astype(float) - 128
+    assert harmed.std((1, 2)) == pytest.approx(2, rel=0.05)
+    assert abs(np.corrcoef(harmed.reshape(2, -1))[0, 1]) < 0.1
+
+
 def test_codec_predicts_frames():
     y, x = np.mgrid[:48, :64]
     still = np.stack([(128 + 60 * np.sin(x / 3) * np.cos(y / 4)).astype(np.uint8)] * 4)
