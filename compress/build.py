@@ -3,10 +3,10 @@
     compress/build.sh landscape-x4-balanced
 
 Each step writes a file into build/models/, and is left out if it has; a step that was interrupted goes on
-where it stopped. To make a step again, delete its file and those after it. Steps, of which the first four serve both
+where it stopped. To make a step again, delete its file and those after it. Steps, of which the first six serve both
 scenes: pack the data; train the base; cut channels (SACP), each model out of a larger one; cut quads of weights
-(DSM); rescale, where the base is of another scale, and learn there from the largest of those networks; fine-tune for the
-scene; choose bits (PDE); train with quantisation (QAP); export.
+(DSM); rescale, where the base is of another scale; train on, without a teacher; fine-tune for the scene; choose bits
+(PDE); train with quantisation (QAP); export.
 """
 
 import argparse
@@ -39,28 +39,20 @@ def quads_file(config, folder):
     return folder / f"x{config['scale']}-{config['rung']}-quads.pt"
 
 
-def taught_file(config, folder):
-    return folder / f"x{config['scale']}-{config['rung']}-taught.pt"
+def tuned_file(config, folder):
+    return folder / f"x{config['scale']}-{config['rung']}-tuned.pt"
 
 
 def float_file(config, folder):
     """The network of a model before it is quantised."""
     if "scene" in config["minutes"]:
         return folder / f"{config['scene']}-x{config['scale']}-{config['rung']}-float.pt"
-    if "taught" in config["minutes"]:
-        return taught_file(config, folder)
-    return (quads_file if "density" in config else channels_file)(config, folder)
+    return tuned_file(config, folder)
 
 
 def larger_model(config):
     """The configuration of the model that this one is cut from; None if that is the base."""
     return read_config(f"{config['scene']}-{config['cut_from']}") if "cut_from" in config else None
-
-
-def largest_model(config):
-    """That of all that this one is cut from, itself included, which is cut from the base."""
-    larger = larger_model(config)
-    return largest_model(larger) if larger else config
 
 
 def base_file(config):
@@ -101,33 +93,26 @@ def steps(name, config, folder, data):
 
     yield from cut(config, folder, mixed)
     base_scale = read_config(config["base"])["scale"]
-    net, tuned = channels_file(config, folder), float_file(config, folder)
+    net, float_net = channels_file(config, folder), float_file(config, folder)
     if "density" in config:
         dense, net = net, quads_file(config, folder)
         dsm = ["dsm", *options(base_scale, mixed), "--float", dense, "--teacher", cut_from(config, folder)]
         yield "quads", net, [*dsm, "--density", config["density"], "--minutes", minutes["quads"]]
-    train = options(config["scale"], packed)
-    tune = ["train", "--peak", TUNING, "--guide", 0]
     if base_scale != config["scale"]:
         large, net = net, folder / f"x{config['scale']}-{config['rung']}-rescaled.pt"
-        rescale = ["rescale", "--scale", config["scale"], "--float"]
-        yield "rescaled", net, [*rescale, large]
-        teacher = folder / f"x{config['scale']}-teacher.pt"
-        yield "teacher", teacher, [*rescale, channels_file(largest_model(config), folder)]
-        teach = [*tune, *options(config["scale"], mixed), "--init", net, "--teacher", teacher, "--only-teacher"]
-        net = taught_file(config, folder)
-        yield "taught", net, [*teach, "--minutes", minutes["taught"]]
-    degraded = ["--degraded", DEGRADED[config["scene"]]]
+        yield "rescaled", net, ["rescale", "--scale", config["scale"], "--float", large]
+    tune = ["train", "--peak", TUNING, "--guide", 0]
+    tuned = tuned_file(config, folder)
+    yield "tuned", tuned, [*tune, *options(config["scale"], mixed), "--init", net, "--minutes", minutes["tuned"]]
+    train, degraded = options(config["scale"], packed), ["--degraded", DEGRADED[config["scene"]]]
     if "scene" in minutes:
-        yield "scene", tuned, [*tune, *train, *degraded, "--init", net, "--minutes", minutes["scene"]]
+        yield "scene", float_net, [*tune, *train, *degraded, "--init", tuned, "--minutes", minutes["scene"]]
     bits, integer = folder / f"{name}-bits.pt", folder / f"{name}-integer.pt"
-    pde = ["pde", *train, "--float", tuned, "--average-bits", config["average_bits"]]
+    pde = ["pde", *train, "--float", float_net, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
-    quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", tuned]
+    quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", float_net]
     if base_scale != config["scale"]:
         quantise += ["--peak", TUNING]
-    if tuned == taught_file(config, folder):
-        quantise.append("--only-teacher")
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--provenance", PROVENANCE, "--scene", config["scene"]]
     yield "model", MODELS / f"{name}.safetensors", [*export, "--rung", config["rung"]]

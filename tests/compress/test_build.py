@@ -21,7 +21,7 @@ average_bits = 5
 activation_bits = 8
 
 [minutes]
-taught = 0.02
+tuned = 0.02
 scene = 0.02
 channels = 0.02
 quads = 0.03
@@ -58,13 +58,14 @@ def steps_of(name, **changes):
 
 
 def test_scenes_share_what_is_cut_and_are_tuned_from_there():
-    ways = [steps_of(f"{scene}-x4-saver", minutes=dict.fromkeys(("channels", "quads", "scene", "integer"), 1))
+    ways = [steps_of(f"{scene}-x4-saver", minutes=dict.fromkeys(("channels", "quads", "tuned", "scene", "integer"), 1))
             for scene in ("landscape", "portrait")]  # fmt: skip
-    for shared in ("base-x4", "x4-balanced-channels", "x4-saver-channels", "quads"):
+    for shared in ("base-x4", "x4-balanced-channels", "x4-saver-channels", "quads", "tuned"):
         assert ways[0][shared] == ways[1][shared]
     for way in ways:
         _, tune = way["scene"]
-        assert tune["--init"] == str(way["quads"][0])
+        assert way["tuned"][1]["--init"] == str(way["quads"][0])
+        assert tune["--init"] == str(way["tuned"][0])
         assert way["quads"][1]["--teacher"] == str(way["x4-balanced-channels"][0])
         assert tune["--guide"] == "0" and "--teacher" not in tune
         assert way["bits"][1]["--float"] == way["integer"][1]["--teacher"] == str(way["scene"][0])
@@ -74,11 +75,12 @@ def test_scenes_share_what_is_cut_and_are_tuned_from_there():
         assert landscape < portrait
 
 
-def test_without_tuning_what_was_cut_is_quantised():
-    for rung, made in (("saver", "quads"), ("quality", "x4-quality-channels")):
-        steps = steps_of(f"landscape-x4-{rung}")
-        assert "scene" not in steps
-        assert steps["bits"][1]["--float"] == str(steps[made][0])
+def test_without_a_scene_of_its_own_what_both_share_is_quantised():
+    steps = steps_of("landscape-x4-quality")
+    assert "scene" not in steps and "rescaled" not in steps
+    assert steps["tuned"][1]["--init"] == str(steps["x4-quality-channels"][0])
+    assert "--teacher" not in steps["tuned"][1]
+    assert steps["bits"][1]["--float"] == steps["integer"][1]["--teacher"] == str(steps["tuned"][0])
 
 
 def test_models_are_cut_one_out_of_the_other():
@@ -89,22 +91,19 @@ def test_models_are_cut_one_out_of_the_other():
         assert steps[smaller][1]["--float"] == str(steps[larger][0])
 
 
-def test_x2_is_cut_at_x4_rescaled_and_taught():
+def test_x2_is_cut_at_x4_rescaled_and_trained_on():
     for rung, made in (("saver", "quads"), ("quality", "x2-quality-channels")):
-        ways = [steps_of(f"{scene}-x2-{rung}") for scene in ("landscape", "portrait")]
-        landscape, portrait = ways
+        landscape, portrait = (steps_of(f"{scene}-x2-{rung}") for scene in ("landscape", "portrait"))
         assert landscape[made][1]["--side"] == "128"
-        for what, of in (("rescaled", made), ("teacher", "x4-balanced-channels")):
-            assert landscape[what][1] == {"rescale": "--scale", "--scale": "2", "2": "--float", "--float": str(landscape[of][0])}
-        for what in ("rescaled", "teacher", "taught"):
+        assert landscape["rescaled"][1] == {
+            "rescale": "--scale", "--scale": "2", "2": "--float", "--float": str(landscape[made][0])
+        }  # fmt: skip
+        for what in ("rescaled", "tuned"):
             assert landscape[what] == portrait[what]
-        _, teach = landscape["taught"]
-        assert teach["--init"] == str(landscape["rescaled"][0]) and teach["--teacher"] == str(landscape["teacher"][0])
-        assert teach["--side"] == "96" and "--only-teacher" in teach
-        assert "scene" not in landscape and landscape["bits"][1]["--float"] == str(landscape["taught"][0])
-        assert "--only-teacher" in landscape["integer"][1]
-        assert portrait["scene"][1]["--init"] == str(portrait["taught"][0])
-        assert not any("--only-teacher" in portrait[what][1] for what in ("scene", "integer"))
+        _, tune = landscape["tuned"]
+        assert tune["--init"] == str(landscape["rescaled"][0]) and tune["--side"] == "96"
+        assert "scene" not in landscape and landscape["bits"][1]["--float"] == str(landscape["tuned"][0])
+        assert portrait["scene"][1]["--init"] == str(portrait["tuned"][0])
 
 
 def test_every_config_names_a_base():

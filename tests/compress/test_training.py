@@ -1,5 +1,6 @@
 """Packing, training and resuming, on pictures made here."""
 
+import random
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from PIL import Image
 from compress.data import BOTH, NOISE, STREAM, Batches, shrinking
 from compress.degrade import encoded, noisy
 from compress.net import sample
-from compress.pack import SIDE, WINDOW
+from compress.pack import SIDE, WINDOW, path
 from compress.reference import BICUBIC, bicubic, bicubic_fixed
 from compress.optimiser import orthogonal
 from compress.train import DECAY, learning_rate, load, picture_loss
@@ -42,6 +43,16 @@ def test_pack(packed):
     assert samples.shape[1:] == (WINDOW, SIDE, SIDE) and samples.dtype == np.uint8
     assert len(samples) == 16
     assert (samples[:, 0] != samples[:, -1]).any((1, 2)).mean() > 0.5, "nothing moves"
+
+
+def test_most_motion_is_what_neighbours_help_with():
+    rng = random.Random(1)
+    speeds = np.array([np.hypot(*(np.array(path(rng, WINDOW))[1])) for _ in range(4000)])
+    assert 0.04 < np.mean(speeds == 0) < 0.06
+    slow = speeds[(speeds > 0) & (speeds <= 3)]
+    assert 0.75 < len(slow) / len(speeds) < 0.9
+    assert 1.2 < np.median(slow) < 1.6
+    assert 15 < speeds.max() <= 20
 
 
 def test_pack_without_pictures(tmp_path):
