@@ -5,8 +5,8 @@
 Each step writes a file into build/models/, and is left out if it has; a step that was interrupted goes on
 where it stopped. To make a step again, delete its file and those after it. Steps, of which the first six serve both
 scenes: pack the data; train the base; cut channels (SACP), each model out of a larger one; cut quads of weights
-(DSM); rescale, where the base is of another scale; train on, without a teacher; fine-tune for the scene; choose bits
-(PDE); train with quantisation (QAP); export.
+(DSM); rescale, where the base is of another scale, and learn there from the largest of those networks; train on, without
+a teacher; fine-tune for the scene; choose bits (PDE); train with quantisation (QAP); export.
 """
 
 import argparse
@@ -55,6 +55,12 @@ def larger_model(config):
     return read_config(f"{config['scene']}-{config['cut_from']}") if "cut_from" in config else None
 
 
+def largest_model(config):
+    """That of all that this one is cut from, itself included, which is cut from the base."""
+    larger = larger_model(config)
+    return largest_model(larger) if larger else config
+
+
 def base_file(config):
     return CHECKPOINTS / f"{config['base']}.pt"
 
@@ -98,10 +104,16 @@ def steps(name, config, folder, data):
         dense, net = net, quads_file(config, folder)
         dsm = ["dsm", *options(base_scale, mixed), "--float", dense, "--teacher", cut_from(config, folder)]
         yield "quads", net, [*dsm, "--density", config["density"], "--minutes", minutes["quads"]]
+    tune = ["train", "--peak", TUNING, "--guide", 0]
     if base_scale != config["scale"]:
         large, net = net, folder / f"x{config['scale']}-{config['rung']}-rescaled.pt"
-        yield "rescaled", net, ["rescale", "--scale", config["scale"], "--float", large]
-    tune = ["train", "--peak", TUNING, "--guide", 0]
+        rescale = ["rescale", "--scale", config["scale"], "--float"]
+        yield "rescaled", net, [*rescale, large]
+        teacher = folder / f"x{config['scale']}-teacher.pt"
+        yield "teacher", teacher, [*rescale, channels_file(largest_model(config), folder)]
+        teach = [*tune, *options(config["scale"], mixed), "--init", net, "--teacher", teacher, "--only-teacher"]
+        net = folder / f"x{config['scale']}-{config['rung']}-taught.pt"
+        yield "taught", net, [*teach, "--minutes", minutes["taught"]]
     tuned = tuned_file(config, folder)
     yield "tuned", tuned, [*tune, *options(config["scale"], mixed), "--init", net, "--minutes", minutes["tuned"]]
     train, degraded = options(config["scale"], packed), ["--degraded", DEGRADED[config["scene"]]]
@@ -113,6 +125,8 @@ def steps(name, config, folder, data):
     quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", float_net]
     if base_scale != config["scale"]:
         quantise += ["--peak", TUNING]
+        if "scene" not in minutes:
+            quantise.append("--only-teacher")
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--provenance", PROVENANCE, "--scene", config["scene"]]
     yield "model", MODELS / f"{name}.safetensors", [*export, "--rung", config["rung"]]

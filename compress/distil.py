@@ -24,17 +24,17 @@ def floats(x):
 
 
 class Distillation:
-    """A loss for train(): of the true picture, plus `output` times that of the teacher's, plus `features` times the
-    difference of features in parts of the teacher's variance.
+    """A loss for train(): `truth` times that of the true picture, plus `output` times that of the teacher's, plus
+    `features` times the difference of features in parts of the teacher's variance.
 
     Features fade out until the learning rate falls: a pruned network has better uses for its channels than to copy.
     `kept` are the teacher's channels that the network has in each tensor (compress.sacp); without them only features
     of equal size are compared.
     """
 
-    def __init__(self, teacher, graph, kept=None, output=OUTPUT, features=FEATURES):
+    def __init__(self, teacher, graph, kept=None, truth=1.0, output=OUTPUT, features=FEATURES):
         self.teacher = teacher.eval().requires_grad_(False)
-        self.output, self.features = output, features
+        self.truth, self.output, self.features = truth, output, features
         ours, theirs = (g.tensors("fuse") for g in (graph, teacher.graph))
         self.channels = {}
         for name in distilled(graph):
@@ -48,7 +48,7 @@ class Distillation:
         picture = net(low)
         with torch.no_grad():
             target = self.teacher(low)
-        loss = picture_loss(picture, high, done) + self.output * picture_loss(picture, target, done)
+        loss = self.truth * picture_loss(picture, high, done) + self.output * picture_loss(picture, target, done)
         weight = self.features * max(0.0, 1 - done / DECAY)
         if weight and self.channels:
             loss = loss + weight * self.difference(net)

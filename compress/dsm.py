@@ -25,7 +25,7 @@ from .graph import SPARSE_BELOW, Op, quads
 from .losses import picture_loss
 from .net import Net
 from .optimiser import MOMENTUM, Optimiser
-from .train import arguments, batches, load, taught, teacher_argument, train
+from .train import arguments, batches, load, taught, teacher_arguments, train
 
 ANNEALED = 0.6  # the part of the schedule in which masks are learnt
 TEMPERATURES = (0.5, 0.02)  # width of the sigmoid at the start and at the end, in standard deviations of the scores
@@ -287,7 +287,7 @@ def main():
     parser.add_argument("--float", type=Path, required=True, help="checkpoint of a dense network")
     parser.add_argument("--density", type=float, required=True, help="of all multiply-accumulates, what is to be left")
     parser.add_argument("--dense", nargs="*", default=[], help="layers that are to stay dense, by name")
-    teacher_argument(parser)
+    teacher_arguments(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     source_net, state = load(args.float)

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from .qap import PROGRESS, NoisyNet, ProgressiveLoss
-from .train import arguments, batches, load, taught, teacher_argument, train
+from .train import arguments, batches, load, taught, teacher_arguments, train
 
 CALIBRATION_BATCHES = 16
 
@@ -23,7 +23,7 @@ def main():
     parser.add_argument("--float", type=Path, required=True, help="checkpoint of compress.train or compress.pde")
     parser.add_argument("--progress", type=float, default=PROGRESS, help="part of the schedule in which noise grows to "
                         "all of the rounding; 0: all from the start")  # fmt: skip
-    teacher_argument(parser)
+    teacher_arguments(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.seed is not None:

@@ -140,18 +140,22 @@ def arguments(description, peak, guide, required=True):
     return parser
 
 
-def teacher_argument(parser):
+def teacher_arguments(parser):
     parser.add_argument("--teacher", type=Path, help="checkpoint of a larger network to learn from as well")
+    parser.add_argument("--only-teacher", action="store_true", help="learn the teacher's pictures and not the true ones")
 
 
 def taught(args, net, **fields):
-    """The loss for train() that --teacher asks for, None without one; `fields` go to Distillation."""
+    """The loss for train() that --teacher and --only-teacher ask for, None without a teacher; `fields` go to Distillation."""
+    if args.only_teacher and not args.teacher:
+        sys.exit("--only-teacher wants a teacher: name its checkpoint with --teacher.")
     if not args.teacher:
         return None
     teacher = load(args.teacher)[0]
     if teacher.graph.scale != net.graph.scale:
         sys.exit(f"{args.teacher} enlarges x{teacher.graph.scale}, and what it would teach x{net.graph.scale}: rescale it first (compress.rescale).")
-    return Distillation(teacher.to(args.device, memory_format=torch.channels_last), net.graph, **fields)
+    weights = dict(truth=0.0, output=1.0, features=0.0) if args.only_teacher else {}
+    return Distillation(teacher.to(args.device, memory_format=torch.channels_last), net.graph, **fields, **weights)
 
 
 def batches(args, scale):
@@ -163,7 +167,7 @@ def main():
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--config", type=Path, help="scale and sizes of a network to train from nothing")
     start.add_argument("--init", type=Path, help="checkpoint whose network a new schedule starts from")
-    teacher_argument(parser)
+    teacher_arguments(parser)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     fields = {}

@@ -21,6 +21,7 @@ average_bits = 5
 activation_bits = 8
 
 [minutes]
+taught = 0.02
 tuned = 0.02
 scene = 0.02
 channels = 0.02
@@ -91,17 +92,21 @@ def test_models_are_cut_one_out_of_the_other():
         assert steps[smaller][1]["--float"] == str(steps[larger][0])
 
 
-def test_x2_is_cut_at_x4_rescaled_and_trained_on():
+def test_x2_is_cut_at_x4_rescaled_taught_and_trained_on():
     for rung, made in (("saver", "quads"), ("quality", "x2-quality-channels")):
         landscape, portrait = (steps_of(f"{scene}-x2-{rung}") for scene in ("landscape", "portrait"))
         assert landscape[made][1]["--side"] == "128"
-        assert landscape["rescaled"][1] == {
-            "rescale": "--scale", "--scale": "2", "2": "--float", "--float": str(landscape[made][0])
-        }  # fmt: skip
-        for what in ("rescaled", "tuned"):
+        for what, of in (("rescaled", made), ("teacher", "x4-balanced-channels")):
+            assert landscape[what][1] == {"rescale": "--scale", "--scale": "2", "2": "--float", "--float": str(landscape[of][0])}
+        for what in ("rescaled", "teacher", "taught", "tuned"):
             assert landscape[what] == portrait[what]
+        _, teach = landscape["taught"]
+        assert teach["--init"] == str(landscape["rescaled"][0]) and teach["--teacher"] == str(landscape["teacher"][0])
+        assert teach["--side"] == "96" and "--only-teacher" in teach
         _, tune = landscape["tuned"]
-        assert tune["--init"] == str(landscape["rescaled"][0]) and tune["--side"] == "96"
+        assert tune["--init"] == str(landscape["taught"][0]) and tune["--side"] == "96"
+        assert not any("--only-teacher" in way["tuned"][1] for way in (landscape, portrait))
+        assert "--only-teacher" in landscape["integer"][1] and "--only-teacher" not in portrait["integer"][1]
         assert "scene" not in landscape and landscape["bits"][1]["--float"] == str(landscape["tuned"][0])
         assert portrait["scene"][1]["--init"] == str(portrait["tuned"][0])
 

@@ -328,14 +328,29 @@ def test_distillation(make_float):
     assert itself.difference(net) < 1e-9 and len(itself.channels) == 4
 
 
-def test_teacher_of_another_scale(make_float, tmp_path):
+def test_teacher_alone(make_float, tmp_path):
+    net, ((low, high), *_) = make_float()
+    file = tmp_path / "teacher.pt"
+    torch.save(checkpoint(net, average=net.state_dict()), file)
+    args = Namespace(teacher=file, only_teacher=True, device="cpu")
+    other, _ = make_float(seed=1)
+    loss = train.taught(args, other)
+    assert loss(other, low, high, 0.0).item() == loss(other, low, 1 - high, 0.0).item() > 0
+    assert loss(net, low, high, 0.8).item() == 0
+    args.only_teacher = False
+    assert train.taught(args, net)(net, low, high, 0.8).item() > 0
+
+
+def test_teacher_is_missing_or_of_another_scale(make_float, tmp_path):
     net, _ = make_float()
     file = tmp_path / "teacher.pt"
     larger = Net(edvr(4, channels=(16, 16, 24), offset_channels=(8, 8, 12)))
     torch.save(checkpoint(larger, average=larger.state_dict()), file)
     with pytest.raises(SystemExit, match="teacher.pt enlarges x4, and what it would teach x2: rescale"):
-        train.taught(Namespace(teacher=file, device="cpu"), net)
-    assert train.taught(Namespace(teacher=None), net) is None
+        train.taught(Namespace(teacher=file, only_teacher=False, device="cpu"), net)
+    with pytest.raises(SystemExit, match="--teacher"):
+        train.taught(Namespace(teacher=None, only_teacher=True), net)
+    assert train.taught(Namespace(teacher=None, only_teacher=False), net) is None
 
 
 def test_features_are_learnt(make_float):
