@@ -42,13 +42,13 @@ class Muon(torch.optim.Optimizer):
             nesterov = [p.grad.lerp(self.state[p]["mean"], MOMENTUM).reshape(rows, columns) for p in weights]
             update = orthogonal(torch.stack(nesterov)) * max(1, rows / columns) ** 0.5
             for p, u in zip(weights, update):
-                p.add_(u.view(p.shape), alpha=-lr)
+                p.sub_(u.view(p.shape) * lr)
 
 
 class Optimiser:
     """Both, for a Net. Learning rates are given as parts of their highest."""
 
-    def __init__(self, net, adam=2e-3, muon=0.01):
+    def __init__(self, net, adam=2e-3, muon=0.01, capturable=False):
         self.highest = (adam, muon)
         by_adam = {"head", "residual"}
         by_muon = [
@@ -57,7 +57,7 @@ class Optimiser:
         ]  # fmt: skip
         chosen = set(map(id, by_muon))
         self.rest = [p for p in net.parameters() if id(p) not in chosen]
-        self.parts = (torch.optim.Adam(self.rest, lr=adam, betas=(0.9, 0.99)), Muon(by_muon, muon))
+        self.parts = (torch.optim.Adam(self.rest, lr=adam, betas=(0.9, 0.99), capturable=capturable), Muon(by_muon, muon))
 
     def step(self, rate, clip=0.5):
         torch.nn.utils.clip_grad_norm_(self.rest, clip)
