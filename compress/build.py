@@ -23,8 +23,7 @@ PROVENANCE = CHECKPOINTS / "provenance.json"
 PER_STILL = 36
 # By scene. Clips are softer than stills; in portraits they show how people move.
 PER_CLIP = {"landscape": 0, "portrait": 120}
-DEGRADED = {"landscape": 0.05, "portrait": 0.4}  # people are filmed by small sensors and sent through narrow channels
-FADED = 0.9  # of x2: faint detail just below what the small picture can hold is what it can bring back
+DEGRADED = {"landscape": 0.05, "portrait": 0.3}  # people are filmed by small sensors and sent through narrow channels
 TUNING = 1e-3  # highest learning rate of what is trained already
 
 
@@ -105,7 +104,6 @@ def steps(name, config, folder, data):
         dense, net = net, quads_file(config, folder)
         dsm = ["dsm", *options(base_scale, mixed), "--float", dense, "--teacher", cut_from(config, folder)]
         yield "quads", net, [*dsm, "--density", config["density"], "--minutes", minutes["quads"]]
-    faded = ["--faded", FADED] if config["scale"] == 2 else []
     tune = ["train", "--peak", TUNING, "--guide", 0]
     if base_scale != config["scale"]:
         large, net = net, folder / f"x{config['scale']}-{config['rung']}-rescaled.pt"
@@ -113,11 +111,11 @@ def steps(name, config, folder, data):
         yield "rescaled", net, [*rescale, large]
         teacher = folder / f"x{config['scale']}-teacher.pt"
         yield "teacher", teacher, [*rescale, channels_file(largest_model(config), folder)]
-        teach = [*tune, *faded, *options(config["scale"], mixed), "--init", net, "--teacher", teacher, "--only-teacher"]
+        teach = [*tune, *options(config["scale"], mixed), "--init", net, "--teacher", teacher, "--only-teacher"]
         net = folder / f"x{config['scale']}-{config['rung']}-taught.pt"
         yield "taught", net, [*teach, "--minutes", minutes["taught"]]
     tuned = tuned_file(config, folder)
-    yield "tuned", tuned, [*tune, *faded, *options(config["scale"], mixed), "--init", net, "--minutes", minutes["tuned"]]
+    yield "tuned", tuned, [*tune, *options(config["scale"], mixed), "--init", net, "--minutes", minutes["tuned"]]
     train, degraded = options(config["scale"], packed), ["--degraded", DEGRADED[config["scene"]]]
     if "scene" in minutes:
         yield "scene", float_net, [*tune, *train, *degraded, "--init", tuned, "--minutes", minutes["scene"]]
@@ -125,8 +123,6 @@ def steps(name, config, folder, data):
     pde = ["pde", *train, "--float", float_net, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", float_net, "--peak", TUNING]
-    if "scene" not in minutes:
-        quantise += faded
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--provenance", PROVENANCE, "--scene", config["scene"]]
     yield "model", MODELS / f"{name}.safetensors", [*export, "--rung", config["rung"]]

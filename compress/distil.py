@@ -2,7 +2,7 @@
 
 import torch
 
-from .losses import DECAY, picture_loss
+from .losses import DECAY, charbonnier, picture_loss
 
 OUTPUT, FEATURES = 0.5, 0.01
 
@@ -24,7 +24,7 @@ def floats(x):
 
 
 class Distillation:
-    """A loss for train(): `truth` times that of the true picture, plus `output` times that of the teacher's, plus
+    """A loss for train(): `truth` times that of the true picture, plus `output` times the distance of the teacher's, plus
     `features` times the difference of features in parts of the teacher's variance.
 
     Features fade out until the learning rate falls: a pruned network has better uses for its channels than to copy.
@@ -48,7 +48,7 @@ class Distillation:
         picture = net(low)
         with torch.no_grad():
             target = self.teacher(low)
-        loss = self.truth * picture_loss(picture, high, done) + self.output * picture_loss(picture, target, done)
+        loss = self.truth * picture_loss(picture, high) + self.output * charbonnier(picture, target)
         weight = self.features * max(0.0, 1 - done / DECAY)
         if weight and self.channels:
             loss = loss + weight * self.difference(net)

@@ -277,7 +277,7 @@ def annealed(loss_of=None):
 
     def masked_loss(net, low, high, done):
         net.anneal(done)
-        return loss_of(net, low, high, done) if loss_of else picture_loss(net(low), high, done)
+        return loss_of(net, low, high, done) if loss_of else picture_loss(net(low), high)
 
     return masked_loss
 

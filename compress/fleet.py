@@ -17,11 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from tqdm import tqdm
 
 from .cuda import WideNet
-from .losses import DECAY, charbonnier
+from .losses import charbonnier, picture_loss
 from .net import Net
 from .optimiser import Optimiser
 from .pool import Pool
@@ -31,6 +30,8 @@ from .train import average_weights, checkpoint, learning_rate, load, save
 AHEAD = 3  # steps of a network that may wait on the GPU, so that none runs out of them and none takes all of it
 TRAINED = 10**6  # steps that a network seems to have behind it already, to average_weights
 LAST = torch.channels_last
+
+torch.backends.cudnn.benchmark = True
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Runner:
         self.net, self.average = wide(net, device), wide(net, device)
         self.teacher = wide(teacher, device).eval().requires_grad_(False) if teacher else None
         self.optimiser = Optimiser(self.net, adam=job.peak, muon=5 * job.peak, capturable=True)
-        self.control = torch.tensor([0.0, 1.0, 0.0, 0.0], device=device)  # learning rate, weights of two losses, mean loss
+        self.rate, self.mean_loss = (torch.zeros((), device=device) for _ in range(2))
         self.generator = torch.Generator(device).manual_seed(seed)
         self.stream, self.waiting, self.steps, self.state = torch.cuda.Stream(device), deque(), 0, "ready"
         self.replay = self.capture()
@@ -88,22 +89,19 @@ class Runner:
             self.step()
         return graph.replay
 
-    def loss_of(self, picture, target):
-        return self.control[1] * charbonnier(picture, target) + self.control[2] * F.mse_loss(picture, target)
-
     def step(self):
         job = self.job
         low, high = self.pool.draw(job.batch, job.side, job.degraded, self.generator)
         picture = self.net(low)
-        loss = job.truth * self.loss_of(picture, high)
+        loss = job.truth * picture_loss(picture, high)
         if self.teacher:
             with torch.no_grad():
                 target = self.teacher(low)
-            loss = loss + job.output * self.loss_of(picture, target)
+            loss = loss + job.output * charbonnier(picture, target)
         self.optimiser.zero_grad()
         loss.backward()
-        self.optimiser.step(self.control[0])
-        self.control[3].lerp_(loss.detach(), 0.01)
+        self.optimiser.step(self.rate)
+        self.mean_loss.lerp_(loss.detach(), 0.01)
         average_weights(self.average, self.net, TRAINED)
 
     @torch.no_grad()
@@ -126,10 +124,7 @@ class Runner:
         if len(self.waiting) >= AHEAD:
             return
         with torch.cuda.stream(self.stream):
-            self.control[0].fill_(learning_rate(self.steps, done))
-            if done >= DECAY:
-                self.control[1].fill_(0.0)
-                self.control[2].fill_(1.0)
+            self.rate.fill_(learning_rate(self.steps, done))
             self.replay()
             self.waiting.append(torch.cuda.Event())
             self.waiting[-1].record()
@@ -192,7 +187,7 @@ class Fleet:
             bar.update(round(min(now - start, seconds)) - bar.n)
         bar.close()
         for name, runner in self.runners.items():
-            print(f"{name}: {runner.steps} steps, loss {runner.control[3].item():.6f}")
+            print(f"{name}: {runner.steps} steps, loss {runner.mean_loss.item():.6f}")
 
 
 def main():

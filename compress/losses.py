@@ -1,9 +1,10 @@
 """What training makes small."""
 
 import torch
-import torch.nn.functional as F
 
 DECAY = 0.7  # the part of the schedule after which the learning rate falls
+NOTHING = 1e-5  # added to a mean square error, so that a picture that is right already (0.8 of 255 off) does not rule a batch
+WEIGHT = 0.01  # makes gradients about as large as charbonnier's
 
 
 def charbonnier(x, y):
@@ -11,6 +12,7 @@ def charbonnier(x, y):
     return torch.sqrt((x - y) ** 2 + 1e-6).mean()
 
 
-def picture_loss(x, y, done):
-    """Charbonnier, which learns faster, and while the learning rate falls the mean square that PSNR measures."""
-    return charbonnier(x, y) if done < DECAY else F.mse_loss(x, y)
+def picture_loss(x, y):
+    """The logarithm of each picture's mean square error, as PSNR has it: means over a whole batch are of its strong pictures
+    alone, and faint detail is then taken for noise."""
+    return WEIGHT * torch.log(((x - y) ** 2).flatten(1).mean(1) + NOTHING).mean()

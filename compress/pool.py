@@ -71,13 +71,13 @@ class Pool:
             return (torch.where(turned[:, :, None], at.transpose(1, 2), at) for at in (rows, columns))
 
         rows, columns = places(self.scale)
-        high = self.centre[self.owner[pick][:, None, None], rows, columns].float() / 255
+        high = self.centre[self.owner[pick][:, None, None], rows, columns].float()
         rows, columns = places(1)
         window = self.low.shape[1]
         frames = torch.arange(window, device=device)
         frames = torch.where(back, window - 1 - frames, frames)[:, :, None, None]
-        low = self.low[pick[:, None, None, None], frames, rows[:, None], columns[:, None]].float() / 255
-        return low, high
+        low = self.low[pick[:, None, None, None], frames, rows[:, None], columns[:, None]].float()
+        return low / 255, high / 255
 
 
 def main():

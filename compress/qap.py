@@ -43,4 +43,4 @@ class ProgressiveLoss:
         if self.every and self.steps % self.every == 0 and done < self.until:
             net.calibrate(self.recent)
         net.noise = min(1.0, done / self.until) if self.until else 1.0
-        return self.loss_of(net, low, high, done) if self.loss_of else picture_loss(net(low), high, done)
+        return self.loss_of(net, low, high, done) if self.loss_of else picture_loss(net(low), high)

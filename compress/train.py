@@ -72,6 +72,10 @@ def train(net, batches, args, loss_of=None, optimiser=None, seconds_between_save
     spent, step, value = 0.0, 0, None
     if out.exists():
         state = torch.load(out, map_location="cpu")
+        if "optimiser" not in state:
+            print(f"{out} was finished without an optimiser to go on with; to train it on, --init it.")
+            net.load_state_dict(state["average"])
+            return
         net.load_state_dict(state["net"])
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
@@ -86,7 +90,7 @@ def train(net, batches, args, loss_of=None, optimiser=None, seconds_between_save
         if loss_of:
             loss = loss_of(net, low, high, done)
         else:
-            loss = picture_loss(net(low), high, done)
+            loss = picture_loss(net(low), high)
         optimiser.zero_grad()
         (loss + args.guide * motion_loss(net, batches.motion) if args.guide else loss).backward()
         optimiser.step(learning_rate(step, done))
@@ -134,7 +138,6 @@ def arguments(description, peak, guide, required=True):
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
     parser.add_argument("--degraded", type=float, default=0.05, help="part of the samples with noise or compression")
-    parser.add_argument("--faded", type=float, default=0.0, help="part of the samples with less contrast")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int)
@@ -160,7 +163,7 @@ def taught(args, net, **fields):
 
 
 def batches(args, scale):
-    return Batches(args.data, scale, args.batch, args.side, args.seed, args.device, args.degraded, args.faded)
+    return Batches(args.data, scale, args.batch, args.side, args.seed, args.device, args.degraded)
 
 
 def main():

@@ -15,7 +15,8 @@ from compress.net import sample
 from compress.pack import SIDE, WINDOW, path
 from compress.reference import BICUBIC, bicubic, bicubic_fixed
 from compress.optimiser import orthogonal
-from compress.train import DECAY, learning_rate, load, picture_loss
+from compress.losses import DECAY, NOTHING, WEIGHT, picture_loss
+from compress.train import learning_rate, load
 
 
 def run(module, *arguments):
@@ -162,6 +163,20 @@ def test_degradation(kind):
             assert abs(deviations / harmed.std() - 1).max() < 0.1, "not of one deviation"
 
 
+def test_finished_networks_are_left_alone(packed, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text("scale = 2\n[network]\nchannels = [4, 4, 4]\n")
+    out = tmp_path / "net.pt"
+    command = [sys.executable, "-m", "compress.train", "--config", config, "--data", packed, "--out", out, "--batch", "2"]
+    subprocess.run([*command, "--steps", "2"], check=True, capture_output=True)
+    state = torch.load(out)
+    del state["optimiser"]
+    torch.save(state, out)
+    before = out.read_bytes()
+    said = subprocess.run([*command, "--steps", "4"], check=True, capture_output=True, text=True).stdout
+    assert "--init" in said and out.read_bytes() == before
+
+
 def test_noise_is_another_in_each_frame():
     frames = np.full((2, 64, 64), 128, np.uint8)
     harmed = noisy(frames, 2, np.random.default_rng(1)).astype(float) - 128
@@ -196,10 +211,20 @@ def test_bicubic_is_near_pillow():
     assert np.abs(result - expected)[4:-4, 4:-4].max() < 0.2
 
 
-def test_losses():
-    x, y = torch.full((4,), 0.5), torch.full((4,), 0.25)
-    assert picture_loss(x, y, 0.5).item() == pytest.approx(0.25, abs=1e-4)
-    assert picture_loss(x, y, 0.8).item() == pytest.approx(0.0625)
+def test_loss_is_the_mean_of_psnr():
+    truth = torch.rand(5, 8, 8)
+    pictures = truth + torch.tensor([0.01, 0.1, 0.02, 0.2, 0.05]).view(-1, 1, 1) * torch.randn(5, 8, 8)
+    psnr = -10 * torch.log10(((pictures - truth) ** 2).mean((1, 2)) + NOTHING).mean()
+    assert picture_loss(pictures, truth).item() == pytest.approx(-WEIGHT * psnr.item() * np.log(10) / 10, rel=1e-4)
+    assert torch.isfinite(picture_loss(truth, truth))
+
+
+def test_faint_pictures_count_as_much():
+    truth = torch.rand(2, 8, 8)
+    pictures = (truth + torch.tensor([0.02, 0.2]).view(-1, 1, 1) * torch.randn(2, 8, 8)).requires_grad_()
+    picture_loss(pictures, truth).backward()
+    faint, strong = ((pictures - truth) * pictures.grad).sum((1, 2)).tolist()
+    assert faint == pytest.approx(strong, rel=0.1)
 
 
 def test_no_checkpoint(tmp_path):
