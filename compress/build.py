@@ -24,6 +24,7 @@ PER_STILL = 36
 # By scene. Clips are softer than stills; in portraits they show how people move.
 PER_CLIP = {"landscape": 0, "portrait": 120}
 DEGRADED = {"landscape": 0.05, "portrait": 0.3}  # people are filmed by small sensors and sent through narrow channels
+FADED = 0.5  # of x2: faint detail just below what the small picture can hold is what it can bring back
 TUNING = 1e-3  # highest learning rate of what is trained already
 
 
@@ -70,9 +71,9 @@ def cut_from(config, folder):
     return channels_file(larger, folder) if larger else base_file(config)
 
 
-def options(scale, packed):
+def options(scale, packed, seed=1):
     """Of all that trains."""
-    return ["--side", 96 if scale == 2 else 128, "--seed", 1, "--data", packed]
+    return ["--side", 96 if scale == 2 else 128, "--seed", seed, "--data", packed]
 
 
 def cut(config, folder, packed):
@@ -104,6 +105,7 @@ def steps(name, config, folder, data):
         dense, net = net, quads_file(config, folder)
         dsm = ["dsm", *options(base_scale, mixed), "--float", dense, "--teacher", cut_from(config, folder)]
         yield "quads", net, [*dsm, "--density", config["density"], "--minutes", minutes["quads"]]
+    faded = ["--faded", FADED] if config["scale"] == 2 else []
     tune = ["train", "--peak", TUNING, "--guide", 0]
     if base_scale != config["scale"]:
         large, net = net, folder / f"x{config['scale']}-{config['rung']}-rescaled.pt"
@@ -111,11 +113,17 @@ def steps(name, config, folder, data):
         yield "rescaled", net, [*rescale, large]
         teacher = folder / f"x{config['scale']}-teacher.pt"
         yield "teacher", teacher, [*rescale, channels_file(largest_model(config), folder)]
-        teach = [*tune, *options(config["scale"], mixed), "--init", net, "--teacher", teacher, "--only-teacher"]
+        teach = [*tune, *faded, *options(config["scale"], mixed), "--init", net, "--teacher", teacher, "--only-teacher"]
         net = folder / f"x{config['scale']}-{config['rung']}-taught.pt"
         yield "taught", net, [*teach, "--minutes", minutes["taught"]]
     tuned = tuned_file(config, folder)
-    yield "tuned", tuned, [*tune, *options(config["scale"], mixed), "--init", net, "--minutes", minutes["tuned"]]
+    runs = {seed: tuned.with_stem(f"{tuned.stem}-{seed}") for seed in range(1, config.get("runs", 0) + 1)}
+    for seed, run in (runs or {1: tuned}).items():
+        train = options(config["scale"], mixed, seed)
+        name_of_run = "tuned" if run == tuned else run.stem
+        yield name_of_run, run, [*tune, *faded, *train, "--init", net, "--minutes", minutes["tuned"]]
+    if runs:
+        yield "tuned", tuned, ["average", *runs.values()]
     train, degraded = options(config["scale"], packed), ["--degraded", DEGRADED[config["scene"]]]
     if "scene" in minutes:
         yield "scene", float_net, [*tune, *train, *degraded, "--init", tuned, "--minutes", minutes["scene"]]
@@ -123,6 +131,8 @@ def steps(name, config, folder, data):
     pde = ["pde", *train, "--float", float_net, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", float_net, "--peak", TUNING]
+    if base_scale != config["scale"] and "scene" not in minutes:
+        quantise += [*faded, "--only-teacher"]
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--provenance", PROVENANCE, "--scene", config["scene"]]
     yield "model", MODELS / f"{name}.safetensors", [*export, "--rung", config["rung"]]

@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from .degrade import degraded
 from .pack import SQUARE
 
+LEAST_CONTRAST = 0.1  # of a faded sample, in parts of what it had
+FADED_LUMA = (60, 180)  # its mean
+
 # What mirroring a picture does to its motion: rows, columns.
 DOWN, RIGHT = (np.array(signs, np.float16).reshape(2, 1, 1) for signs in ((-1, 1), (1, -1)))
 
@@ -19,14 +22,20 @@ def shrinking(size, scale):
     return F.interpolate(eye, size=(size // scale, size), mode="bicubic", antialias=True)[0, 0]
 
 
+def fade(clip, contrast, mean):
+    """Luma of 8 bits with a part `contrast` of its contrast, about another mean."""
+    return np.rint(mean + (clip - clip.mean()) * contrast).clip(0, 255).astype(np.uint8)
+
+
 class Batches:
     """Random batches. Luma in [0, 1]; the low resolution is made on the way, by antialiased bicubic, in 8 bits.
 
     `motion` is that of the last batch, in pixels of the high resolution; not a number where it is not known.
-    A part `degraded` of the low resolution is noisy or compressed, as real streams are.
+    A part `degraded` of the low resolution is noisy or compressed, as real streams are. A part `faded` of the samples has less
+    contrast, as haze leaves it: packs have few such pictures, and without them detail that is faint is taken for noise.
     """
 
-    def __init__(self, file, scale, batch, side, seed=None, device="cpu", degraded=0.0):
+    def __init__(self, file, scale, batch, side, seed=None, device="cpu", degraded=0.0, faded=0.0):
         self.samples = np.load(file, mmap_mode="r")
         motions = Path(file).with_suffix(".motion.npy")
         if motions.exists():
@@ -37,6 +46,7 @@ class Batches:
             self.motions = np.broadcast_to(np.array(np.nan, np.float16), shape)
         self.motion = None
         self.scale, self.batch, self.side, self.device, self.degraded = scale, batch, side, device, degraded
+        self.faded = faded
         self.rng = np.random.default_rng(seed)
         self.shrink = shrinking(self.samples.shape[-1], scale).to(device)
 
@@ -65,4 +75,6 @@ class Batches:
             clip, motion = clip[:, :, ::-1], motion[..., ::-1] * RIGHT
         if self.rng.random() < 0.5:
             clip, motion = clip.transpose(0, 2, 1), motion[:, ::-1].transpose(0, 1, 3, 2)
+        if self.rng.random() < self.faded:
+            clip = fade(clip, LEAST_CONTRAST ** self.rng.random(), self.rng.uniform(*FADED_LUMA))
         return np.ascontiguousarray(clip), np.ascontiguousarray(motion)

@@ -138,6 +138,7 @@ def arguments(description, peak, guide, required=True):
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=128, help="high-resolution side of a training patch")
     parser.add_argument("--degraded", type=float, default=0.05, help="part of the samples with noise or compression")
+    parser.add_argument("--faded", type=float, default=0.0, help="part of the samples with less contrast")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int)
@@ -163,7 +164,7 @@ def taught(args, net, **fields):
 
 
 def batches(args, scale):
-    return Batches(args.data, scale, args.batch, args.side, args.seed, args.device, args.degraded)
+    return Batches(args.data, scale, args.batch, args.side, args.seed, args.device, args.degraded, args.faded)
 
 
 def main():

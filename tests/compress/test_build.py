@@ -103,9 +103,14 @@ def test_x2_is_cut_at_x4_rescaled_taught_and_trained_on():
         _, teach = landscape["taught"]
         assert teach["--init"] == str(landscape["rescaled"][0]) and teach["--teacher"] == str(landscape["teacher"][0])
         assert teach["--side"] == "96" and "--only-teacher" in teach
-        _, tune = landscape["tuned"]
-        assert tune["--init"] == str(landscape["taught"][0]) and tune["--side"] == "96"
-        assert not any("--only-teacher" in way["tuned"][1] for way in (landscape, portrait))
+        runs = [landscape[f"x2-{rung}-tuned-{seed}"] for seed in (1, 2, 3)]
+        config = build.read_config(f"landscape-x2-{rung}")
+        commands = {what: command for what, _, command in build.steps("landscape", config, build.ROOT, "data")}
+        assert commands["tuned"] == ["average", *(run for run, _ in runs)] and len(set(commands["tuned"])) == 4
+        for seed, (_, tune) in enumerate(runs, 1):
+            assert tune["--init"] == str(landscape["taught"][0]) and tune["--side"] == "96" and tune["--seed"] == str(seed)
+            assert "--only-teacher" not in tune and float(tune["--faded"]) > 0
+        assert "--faded" not in portrait["scene"][1]
         assert "--only-teacher" in landscape["integer"][1] and "--only-teacher" not in portrait["integer"][1]
         assert "scene" not in landscape and landscape["bits"][1]["--float"] == str(landscape["tuned"][0])
         assert portrait["scene"][1]["--init"] == str(portrait["tuned"][0])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from compress.data import Batches, shrinking
+from compress.data import Batches, fade, shrinking
 from compress.degrade import BOTH, NOISE, STREAM, degraded, encoded, noisy
 from compress.net import sample
 from compress.pack import SIDE, WINDOW, path
@@ -161,6 +161,22 @@ def test_degradation(kind):
         assert deviations.max() < 12
         if kind == NOISE:
             assert abs(deviations / harmed.std() - 1).max() < 0.1, "not of one deviation"
+
+
+def test_faded_batches(packed):
+    _, plain = Batches(packed, 2, 24, 128, seed=1).next()
+    low, high = Batches(packed, 2, 24, 128, seed=1, faded=1.0).next()
+    contrast = high.std((1, 2)).sort()[0]
+    assert contrast[0] < 0.3 * plain.std((1, 2)).max()
+    small = torch.nn.functional.interpolate(high[:, None], scale_factor=0.5, mode="bicubic", antialias=True)[:, 0]
+    assert ((small - low[:, 1])[:, 4:-4, 4:-4].abs() * 255).max() < 1.1  # faded before it is made small
+
+
+def test_fading():
+    clip = np.arange(60, 120, dtype=np.uint8).reshape(3, 4, 5)
+    faded = fade(clip, 0.25, 100).astype(float)
+    assert faded.mean() == pytest.approx(100, abs=0.5) and np.ptp(faded) == pytest.approx(0.25 * 59, abs=1)
+    assert (np.sort(faded.ravel()) == faded.ravel()).all()
 
 
 def test_finished_networks_are_left_alone(packed, tmp_path):
