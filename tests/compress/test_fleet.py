@@ -36,6 +36,11 @@ def test_a_batch_holds_a_picture_and_the_same_made_small(scale):
     assert (first > 0.02).all() and (last > 0.02).all()  # the neighbours are other pictures
 
 
+def test_every_orientation_is_drawn():
+    _, high = pool.Pool(pool.prepare(textures(1), 4, 0, 1, 1), "cpu").draw(100, 48, 0.0, torch.Generator().manual_seed(1))
+    assert len({h.numpy().tobytes() for h in high}) == 8
+
+
 def test_time_runs_both_ways():
     samples = np.stack([np.full((3, 48, 48), 0, np.uint8) + np.array([10, 20, 30], np.uint8)[:, None, None]])
     low, _ = pool.Pool(pool.prepare(samples, 4, 0, 1, 1), "cpu").draw(40, 32, 0.0, torch.Generator().manual_seed(2))
@@ -54,6 +59,7 @@ def test_a_part_is_degraded():
     low, high = drawn.draw(400, 32, 0.4, torch.Generator().manual_seed(4))
     rough = ((shrink @ high @ shrink.T - low[:, 1])[:, 2:-2, 2:-2].abs().amax((1, 2)) > 1.5 / 255).float().mean()
     assert 0.25 < rough < 0.5
+    assert (shrink @ high @ shrink.T - low[:, 1]).abs().mean((1, 2)).max() < 0.05  # and still of the same picture
 
 
 class Stream:
