@@ -59,7 +59,8 @@ def test_a_part_is_degraded():
     low, high = drawn.draw(400, 32, 0.4, torch.Generator().manual_seed(4))
     rough = ((shrink @ high @ shrink.T - low[:, 1])[:, 2:-2, 2:-2].abs().amax((1, 2)) > 1.5 / 255).float().mean()
     assert 0.25 < rough < 0.5
-    assert (shrink @ high @ shrink.T - low[:, 1]).abs().mean((1, 2)).max() < 0.05  # and still of the same picture
+    pairs = zip((shrink @ high @ shrink.T).flatten(1).numpy(), low[:, 1].flatten(1).numpy())
+    assert np.quantile([np.corrcoef(pair)[0, 1] for pair in pairs], 0.02) > 0.2  # and still of the same picture
 
 
 class Stream:
