@@ -336,7 +336,7 @@ def test_teacher_alone(make_float, tmp_path):
     other, _ = make_float(seed=1)
     loss = train.taught(args, other)
     assert loss(other, low, high, 0.0).item() == loss(other, low, 1 - high, 0.0).item() > 0
-    assert loss(net, low, high, 0.8).item() == 0
+    assert loss(net, low, high, 0.8).item() == pytest.approx(1e-3)  # the least that Charbonnier is
     args.only_teacher = False
     assert train.taught(args, net)(net, low, high, 0.8).item() > 0
 
