@@ -49,7 +49,8 @@ class Job:
     peak: float = 1e-3  # learning rate
     batch: int = 64
     side: int = 128
-    degraded: float = 0.05
+    degraded: float = 0.05  # parts of the samples, as those of compress.train
+    faded: float = 0.0
 
 
 def wide(net, device):
@@ -91,7 +92,7 @@ class Runner:
 
     def step(self):
         job = self.job
-        low, high = self.pool.draw(job.batch, job.side, job.degraded, self.generator)
+        low, high = self.pool.draw(job.batch, job.side, job.degraded, job.faded, self.generator)
         picture = self.net(low)
         loss = job.truth * picture_loss(picture, high)
         if self.teacher:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .data import shrinking
+from .data import FADED_LUMA, LEAST_CONTRAST, shrinking
 from .degrade import degraded
 
 
@@ -43,8 +43,9 @@ class Pool:
         self.centre, self.low, self.owner = (torch.from_numpy(arrays[k]).to(device) for k in ("centre", "low", "owner"))
         self.scale = self.centre.shape[-1] // self.low.shape[-1]
 
-    def draw(self, batch, side, degraded, generator):
-        """(batch, window, side / scale, side / scale) and (batch, side, side) in [0, 1]; a part `degraded` of degraded ones."""
+    def draw(self, batch, side, degraded, faded, generator):
+        """(batch, window, side / scale, side / scale) and (batch, side, side) in [0, 1]; parts `degraded` and `faded` as those of
+        data.Batches."""
         device, clean, small = self.low.device, len(self.centre), side // self.scale
 
         def random(*shape):
@@ -77,6 +78,13 @@ class Pool:
         frames = torch.arange(window, device=device)
         frames = torch.where(back, window - 1 - frames, frames)[:, :, None, None]
         low = self.low[pick[:, None, None, None], frames, rows[:, None], columns[:, None]].float()
+        if faded:
+            chosen, mean = random(batch, 1, 1) < faded, high.mean((1, 2), keepdim=True)
+            contrast = torch.where(chosen, LEAST_CONTRAST ** random(batch, 1, 1), 1.0)
+            least, most = FADED_LUMA
+            other = torch.where(chosen, least + (most - least) * random(batch, 1, 1), mean)
+            high = (other + (high - mean) * contrast).round().clamp(0, 255)
+            low = (other[:, None] + (low - mean[:, None]) * contrast[:, None]).round().clamp(0, 255)
         return low / 255, high / 255
 
 

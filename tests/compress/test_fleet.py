@@ -1,12 +1,13 @@
 """Training on an NVIDIA GPU: data that lie there, and networks that start from one another."""
 
 import contextlib
+import tomllib
 
 import numpy as np
 import pytest
 import torch
 
-from compress import fleet, pool
+from compress import build, fleet, pool
 from compress.data import shrinking
 from compress.edvr import edvr
 from compress.net import Net
@@ -25,7 +26,7 @@ def test_a_batch_holds_a_picture_and_the_same_made_small(scale):
     arrays = pool.prepare(textures(5), scale, copies=0, seed=1, processes=1)
     generator = torch.Generator().manual_seed(1)
     seen = pool.Pool(arrays, "cpu")
-    low, high = seen.draw(64, 32, 0.0, generator)
+    low, high = seen.draw(64, 32, 0.0, 0.0, generator)
     assert low.shape == (64, 3, 32 // scale, 32 // scale) and high.shape == (64, 32, 32)
     shrink = shrinking(32, scale)
     inner = slice(8 // scale, -8 // scale)
@@ -37,13 +38,13 @@ def test_a_batch_holds_a_picture_and_the_same_made_small(scale):
 
 
 def test_every_orientation_is_drawn():
-    _, high = pool.Pool(pool.prepare(textures(1), 4, 0, 1, 1), "cpu").draw(100, 48, 0.0, torch.Generator().manual_seed(1))
+    _, high = pool.Pool(pool.prepare(textures(1), 4, 0, 1, 1), "cpu").draw(100, 48, 0.0, 0.0, torch.Generator().manual_seed(1))
     assert len({h.numpy().tobytes() for h in high}) == 8
 
 
 def test_time_runs_both_ways():
     samples = np.stack([np.full((3, 48, 48), 0, np.uint8) + np.array([10, 20, 30], np.uint8)[:, None, None]])
-    low, _ = pool.Pool(pool.prepare(samples, 4, 0, 1, 1), "cpu").draw(40, 32, 0.0, torch.Generator().manual_seed(2))
+    low, _ = pool.Pool(pool.prepare(samples, 4, 0, 1, 1), "cpu").draw(40, 32, 0.0, 0.0, torch.Generator().manual_seed(2))
     orders = {tuple((w[:, 0, 0] * 255).round().int().tolist()) for w in low}
     assert orders == {(10, 20, 30), (30, 20, 10)}
 
@@ -56,11 +57,24 @@ def test_a_part_is_degraded():
     assert 0.3 < np.abs(arrays["low"][6:] - clean).mean() < 20  # other pictures, of the same thing
     drawn = pool.Pool(arrays, "cpu")
     shrink = shrinking(32, 4)
-    low, high = drawn.draw(400, 32, 0.4, torch.Generator().manual_seed(4))
+    low, high = drawn.draw(400, 32, 0.4, 0.0, torch.Generator().manual_seed(4))
     rough = ((shrink @ high @ shrink.T - low[:, 1])[:, 2:-2, 2:-2].abs().amax((1, 2)) > 1.5 / 255).float().mean()
     assert 0.25 < rough < 0.5
     pairs = zip((shrink @ high @ shrink.T).flatten(1).numpy(), low[:, 1].flatten(1).numpy())
     assert np.quantile([np.corrcoef(pair)[0, 1] for pair in pairs], 0.02) > 0.2  # and still of the same picture
+
+
+@pytest.mark.parametrize("scale", (2, 4))
+def test_a_part_is_faded(scale):
+    arrays = pool.prepare(textures(6), scale, 0, 1, 1)
+    (low, high), (_, plain) = (
+        pool.Pool(arrays, "cpu").draw(400, 32, 0.0, faded, torch.Generator().manual_seed(4)) for faded in (0.5, 0.0)
+    )
+    shrink, inner = shrinking(32, scale), slice(8 // scale, -8 // scale)
+    assert ((shrink @ high @ shrink.T - low[:, 1])[:, inner, inner].abs() * 255).max() < 2.1  # rounded three times
+    contrast = high.std((1, 2)) / plain.std((1, 2))
+    assert 0.4 < (contrast < 0.95).float().mean() < 0.6 and contrast.min() == pytest.approx(0.1, abs=0.03)
+    assert contrast.max() < 1.01
 
 
 class Stream:
@@ -86,6 +100,21 @@ def without_gpu(monkeypatch):
     monkeypatch.setattr(fleet.Runner, "capture", lambda runner: runner.step)
     plain = fleet.Optimiser
     monkeypatch.setattr(fleet, "Optimiser", lambda *args, capturable, **kw: plain(*args, **kw))
+
+
+def test_the_plan_that_is_kept_can_start():
+    plan = tomllib.loads((build.CONFIGS / "fleet.toml").read_text())
+    for name, fields in plan.items():
+        job = fleet.Job(**fields)
+        assert 0 <= job.start < job.end <= 1
+        for source in filter(None, (job.init, job.teacher)):
+            assert plan[source].get("start", 0) < job.start if source in plan else (build.ROOT / source).exists()
+    made = {build.base_file(build.read_config("landscape-x4-quality")).stem}
+    for file in build.CONFIGS.glob("*-x?-*.toml"):
+        config = build.read_config(file.stem)
+        if not file.stem.startswith("base-"):
+            made |= {build.tuned_file(config, build.ROOT).stem, build.float_file(config, build.ROOT).stem}
+    assert set(plan) == made
 
 
 def test_a_plan_is_carried_out(without_gpu, tmp_path):
