@@ -131,8 +131,8 @@ def steps(name, config, folder, data):
     pde = ["pde", *train, "--float", float_net, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
     quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", float_net, "--peak", TUNING]
-    if "scene" not in minutes:
-        quantise += faded
+    if base_scale != config["scale"] and "scene" not in minutes:
+        quantise += [*faded, "--only-teacher"]
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--provenance", PROVENANCE, "--scene", config["scene"]]
     yield "model", MODELS / f"{name}.safetensors", [*export, "--rung", config["rung"]]

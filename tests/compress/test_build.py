@@ -111,7 +111,8 @@ def test_x2_is_cut_at_x4_rescaled_taught_and_trained_on():
             assert tune["--init"] == str(landscape["taught"][0]) and tune["--side"] == "96" and tune["--seed"] == str(seed)
             assert "--only-teacher" not in tune and float(tune["--faded"]) > 0
         assert "--faded" not in portrait["scene"][1]
-        assert "--faded" in landscape["integer"][1] and "--faded" not in portrait["integer"][1]
+        for option in ("--only-teacher", "--faded"):
+            assert option in landscape["integer"][1] and option not in portrait["integer"][1]
         assert "scene" not in landscape and landscape["bits"][1]["--float"] == str(landscape["tuned"][0])
         assert portrait["scene"][1]["--init"] == str(portrait["tuned"][0])
 

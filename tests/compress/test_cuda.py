@@ -41,7 +41,7 @@ def library(tmp_path_factory):
         for name, n in POINTERS.items()
     ]
     (folder / "native.cc").write_text(SHIM + cuda.SOURCE.read_text() + "".join(launches))
-    subprocess.run(["c++", "-O1", "-shared", "-fPIC", folder / "native.cc", "-o", folder / "native.so"], check=True)
+    subprocess.run(["clang++", "-O1", "-shared", "-fPIC", folder / "native.cc", "-o", folder / "native.so"], check=True)
     return ctypes.CDLL(str(folder / "native.so"))
 
 
