@@ -145,6 +145,8 @@ class Fleet:
         pools, self.runners = {}, {}
         for seed, (name, job) in enumerate(tqdm(self.jobs.items(), "capturing")):
             if job.data not in pools:
+                if not (folder / job.data).exists():
+                    sys.exit(f"{folder / job.data} is missing: make it with compress.pool.")
                 pools[job.data] = Pool(np.load(folder / job.data), device)
             net = self.start_of(name)
             teacher = of_scale(self.start_of(job.teacher), net.graph.scale) if job.teacher else None

@@ -117,6 +117,11 @@ def test_the_plan_that_is_kept_can_start():
     assert set(plan) == made
 
 
+def test_data_that_are_missing_are_named(without_gpu, tmp_path):
+    with pytest.raises(SystemExit, match="data-x4.npz is missing: make it with compress.pool"):
+        fleet.Fleet({"net": dict(init="net.pt", data="data-x4.npz")}, tmp_path, "cpu")
+
+
 def test_a_plan_is_carried_out(without_gpu, tmp_path):
     torch.manual_seed(1)
     for scale in (2, 4):
