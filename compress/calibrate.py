@@ -21,6 +21,7 @@ from tqdm import tqdm
 from .export import export
 from .footage import FootageError, windows_of
 from .net import Net
+from .quant import value_input
 from .restore import ModelError, restore
 
 
@@ -39,7 +40,7 @@ def concatenated(graph):
     for op in graph.operations():
         inputs = [i.split(".")[-1] for i in op.inputs]
         if op.op in ("deform", "up2", "attention"):
-            parents[op.out] = inputs[2 if op.op == "attention" else 0]
+            parents[op.out] = inputs[value_input(op)]
         elif op.op == "conv" and len(set(inputs)) > 1:
             names.update(inputs)
     for name in list(names):
@@ -55,6 +56,7 @@ def calibrated(net, windows, held):
     free, tied = copy.deepcopy(net), copy.deepcopy(net)
     seen = net.observe(windows)
     free.choose_ranges(seen)
+    free.choose_gates(seen)
     tied.choose_ranges(seen)
     for name in concatenated(net.graph):
         if hasattr(tied, f"range_{name}"):

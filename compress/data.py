@@ -57,13 +57,15 @@ class Batches:
         clips = torch.from_numpy(np.stack(samples))
         clips = clips.to(self.device).float()
         low = (self.shrink @ clips @ self.shrink.T).round().clamp(0, 255)
-        for window in low[: self.rng.binomial(self.batch, self.degraded)]:
+        worse = self.rng.binomial(self.batch, self.degraded)
+        for window in low[:worse]:
             window.copy_(torch.from_numpy(degraded(window.cpu().byte().numpy(), self.rng)))
         margin = (clips.shape[-1] - self.side) // 2 // self.scale * self.scale
         small = slice(margin // self.scale, (margin + self.side) // self.scale)
         large = slice(margin, margin + self.side)
         squares = slice(margin // SQUARE, (margin + self.side) // SQUARE)
         self.motion = torch.from_numpy(np.stack(motions))[..., squares, squares].to(self.device).float()
+        self.motion[:worse] = torch.nan
         return low[:, :, small, small].contiguous() / 255, clips[:, clips.shape[1] // 2, large, large] / 255
 
     def _augment(self, clip, motion):

@@ -9,6 +9,7 @@ from .footage import luma_of
 
 
 NOISE, STREAM, BOTH = range(3)
+STILL = 0.5  # part of what is degraded that stands still, as most of what a fixed camera sees: only there can all frames be averaged
 
 
 def noisy(frames, deviation, rng):
@@ -30,7 +31,9 @@ def encoded(frames, crf):
 
 
 def degraded(frames, rng):
-    """Luma frames with a sensor's noise, or what a codec leaves, or both."""
+    """Luma frames with a sensor's noise, or what a codec leaves, or both; a part STILL of them shows the centre throughout."""
+    if rng.random() < STILL:
+        frames = np.broadcast_to(frames[len(frames) // 2], frames.shape)
     kind = rng.integers(3)
     if kind != STREAM:
         frames = noisy(frames, rng.uniform(0.5, 4), rng)

@@ -14,7 +14,7 @@ import torch
 from safetensors.numpy import save_file
 
 from .graph import SPARSE_BELOW, STAGES
-from .quant import QuantNet
+from .quant import QuantNet, sigmoid_table
 from .train import load
 
 
@@ -113,18 +113,19 @@ class Exporter:
     def _deform(self, op, inputs, fields, name):
         fields.update(kernel=op.kernel, groups=op.groups, limit=op.limit)
         self._set_border(op, fields)
-        self.tensors[f"{name}.table"] = self._table()
+        self._gates(op, inputs, name)
 
     def _attention(self, op, inputs, fields, name):
         fields["shift"], fields["mult"] = self.net.attention_parameters(*inputs[:2])
-        self.tensors[f"{name}.table"] = self._table()
+        self._gates(op, inputs, name)
 
     def _head(self, op, inputs, fields, name):
         if self.graph.base != "bicubic":
             fields["base"] = self.graph.base
 
-    def _table(self):
-        return self.net.table.cpu().numpy().astype(np.uint8)
+    def _gates(self, op, inputs, name):
+        self.scales[op.out] = self.net.shape(op, inputs).scale
+        self.tensors[f"{name}.table"] = sigmoid_table(self.net.greatest(op)).numpy().astype(np.uint8)
 
 
 def export(net, file, scene, rung_name, provenance):

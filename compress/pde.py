@@ -26,7 +26,7 @@ from tqdm import tqdm
 from .data import Batches
 from .graph import STAGES
 from .net import Net
-from .quant import QuantNet, grid, per_channel
+from .quant import QuantNet, per_channel, value_input
 from .train import load, save
 
 TOPS = {8: 255, 4: 15}  # greatest value of an activation of so many bits
@@ -58,7 +58,7 @@ def formats(graph):
             if op.op in ("conv", "add") and not op.wide:
                 owner[op.out] = op
             elif op.op in ("deform", "up2", "attention"):
-                parent = owner.get(op.inputs[2 if op.op == "attention" else 0].split(".")[-1])
+                parent = owner.get(op.inputs[value_input(op)].split(".")[-1])
                 if parent:
                     owner[op.out] = parent
     return owner
@@ -78,8 +78,7 @@ class Sensitivity:
         for bits in (4, 6, 8):
             for op in self.graph.operations():
                 op.bits, op.max = bits, TOPS.get(bits, 255)
-            net.choose_ranges(self.seen)
-            net.choose_clips(self.seen)
+            net.choose(self.seen)
             net.walk(lambda stage, op, inputs, bits=bits: self._keep(op, inputs, bits))
 
     @torch.no_grad()
@@ -88,9 +87,9 @@ class Sensitivity:
             weight, scale = self.net.integer_weight(op, inputs)
             in_scale = per_channel(inputs, [i.scale for i in inputs], weight.device)
             self.errors.setdefault(op.out, {})[bits] = weight * scale.view(-1, 1, 1, 1) / in_scale - self.net.weight(op)
-        if self.owner.get(op.out) is op and bits in TOPS:
-            low, high = getattr(self.net, f"range_{op.out}").tolist()
-            self.grids.setdefault(op.out, {})[bits] = (*grid(low, high, op.max), op.max)
+        if op.out in self.owner and bits in TOPS:
+            shape = self.net.shape(op, inputs)
+            self.grids.setdefault(op.out, {})[bits] = (shape.scale, shape.zero, self.owner[op.out].max)
 
     def measure(self, windows, seed=0):
         """Estimates both from each of `windows`, (1, frames, height, width); returns itself."""
@@ -98,7 +97,7 @@ class Sensitivity:
         probe.load_state_dict(self.net.state_dict(), strict=False)
         random = torch.Generator().manual_seed(seed)
         self.weights = {name: dict.fromkeys(errors, 0.0) for name, errors in self.errors.items()}
-        self.outputs = {name: dict.fromkeys(grids, 0.0) for name, grids in self.grids.items()}
+        self.outputs = {owner.out: dict.fromkeys(self.grids[owner.out], 0.0) for owner in self.owner.values()}
         for window in tqdm(windows, "sensitivity", leave=False):
             probe.zero_grad()
             picture = probe(window)
@@ -120,7 +119,7 @@ class Sensitivity:
             if out not in self.owner or value.grad is None:
                 continue
             name = self.owner[out].out
-            for bits, (scale, zero, top) in self.grids[name].items():
+            for bits, (scale, zero, top) in self.grids[out].items():
                 error = (((value / scale).round() + zero).clamp(0, top) - zero) * scale - value
                 products[name, bits] = products.get((name, bits), 0.0) + (value.grad * error).sum().item()
         return products
@@ -211,8 +210,7 @@ def choose(net, sensitivity, weight_bits, activation_bits=8, weigh="weights"):
     tops = assign(values, sensitivity.outputs, activation_bits)
     for op in net.graph.operations():
         op.bits, op.max = bits.get(op.out, 8), TOPS[tops.get(op.out, 8)]
-    net.choose_ranges(sensitivity.seen)
-    net.choose_clips(sensitivity.seen)
+    net.choose(sensitivity.seen)
     return average_bits(weights, bits), average_bits(macs, bits), average_bits(values, tops)
 
 

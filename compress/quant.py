@@ -55,10 +55,10 @@ def split_ratio(ratio, wanted):
     return shift, ratio * 2 ** (15 + shift)
 
 
-def sigmoid_table():
-    """sigmoid((i - 128) / 16) in 1/256, 256 entries: the table of modulation and attention."""
+def sigmoid_table(greatest=1.0):
+    """sigmoid((i - 128) / 16), in 1/256 of the `greatest` that counts, 256 entries: the table of modulation and attention."""
     x = (torch.arange(256) - 128) * OFFSET_SCALE
-    return (torch.sigmoid(x.double()) * 256).round().clamp(0, 255).to(torch.int32)
+    return (torch.sigmoid(x.double()) / greatest * 256).round().clamp(0, 255).to(torch.int32)
 
 
 def best_range(values, levels):
@@ -96,20 +96,45 @@ def best_clips(weight, top, moments):
     return parts.to(weight.device)[torch.stack(errors).argmin(0)]
 
 
+def value_input(op):
+    """Which input of a gated operation its gates weigh; of others, the first."""
+    return 2 if op.op == "attention" else 0
+
+
+def best_gate(gates, products, scale):
+    """The greatest gate that counts, with the least mean square error of `products`, of values in steps of `scale` and
+    `gates`: small gates are worth small steps, as what they make is small, and the few that are greater are cut off."""
+    power = products.square().mean() / gates.square().mean().clamp(min=1e-12)
+    candidates = torch.linspace(1, 0.04, 97, device=gates.device)
+    excess = (gates - candidates[:, None]).clamp(min=0).square().mean(1)
+    return candidates[(power * excess + (candidates * scale).square() / 12).argmin()].item()
+
+
 class Observer(Net):
-    """`Net` that keeps values of its tensors, and the second moments of what its convolutions read."""
+    """`Net` that keeps values of its tensors, gates among them, and the second moments of what its convolutions read."""
 
     def __init__(self, graph):
         super().__init__(graph)
-        self.values, self.moments = {}, {}
+        self.values, self.gates, self.moments = {}, {}, {}
 
     def run(self, stage, given):
         values = super().run(stage, given)
         for op in getattr(self.graph, stage):
-            flat = values[op.out].flatten()
-            some = flat[:: self.step(flat.numel())]
-            self.values.setdefault(op.out, []).append(torch.cat((some, flat.min()[None], flat.max()[None])))
+            self.keep(self.values, op, values[op.out])
         return values
+
+    def keep(self, kept, op, value):
+        flat = value.flatten()
+        some = flat[:: self.step(flat.numel())]
+        kept.setdefault(op.out, []).append(torch.cat((some, flat.min()[None], flat.max()[None])))
+
+    def op_deform(self, op, inputs):
+        self.keep(self.gates, op, torch.sigmoid(inputs[1][:, 2 * op.groups * op.kernel**2 :]))
+        return super().op_deform(op, inputs)
+
+    def op_attention(self, op, inputs):
+        self.keep(self.gates, op, torch.sigmoid((inputs[0] * inputs[1]).sum(1)))
+        return super().op_attention(op, inputs)
 
     @staticmethod
     def step(count):
@@ -128,24 +153,29 @@ class Observer(Net):
 class QuantNet(Net):
     """`Net` with quantised weights and activations.
 
-    Ranges of activations, and for each row of weights the part of its largest magnitude that is kept, are buffers,
-    set by `calibrate`.
+    Ranges of activations, the greatest gate that counts of each sampling and attention, and for each row of weights the part
+    of its largest magnitude that is kept, are buffers, set by `calibrate`.
     """
 
     def __init__(self, graph):
         super().__init__(graph)
-        self.table = sigmoid_table()
         for op in graph.operations():
             if op.op in ("conv", "add", "modulate") and not op.wide:
                 self.register_buffer(f"range_{op.out}", torch.tensor([0.0, 1.0]))
+            if op.op in ("deform", "attention"):
+                self.register_buffer(f"gate_{op.out}", torch.tensor(1.0))
             if op.op == "conv":
                 self.register_buffer(f"clip_{op.out}", torch.ones(op.channels))
 
     @torch.no_grad()
     def calibrate(self, windows):
         """Sets all ranges from what the floating-point network makes of `windows`."""
-        seen = self.observe(windows)
+        self.choose(self.observe(windows))
+
+    def choose(self, seen):
+        """Sets all ranges by what an Observer has seen."""
         self.choose_ranges(seen)
+        self.choose_gates(seen)
         self.choose_clips(seen)
 
     @torch.no_grad()
@@ -165,8 +195,17 @@ class QuantNet(Net):
                 getattr(self, f"range_{op.out}").copy_(torch.tensor(bounds))
 
     @torch.no_grad()
+    def choose_gates(self, seen):
+        """Sets the greatest gates, the ranges of activations being set."""
+        self.walk(lambda stage, op, inputs: op.out in seen.gates and self._choose_gate(op, inputs, seen))
+
+    def _choose_gate(self, op, inputs, seen):
+        gates, products = torch.cat(seen.gates[op.out]), torch.cat(seen.values[op.out])
+        getattr(self, f"gate_{op.out}").fill_(best_gate(gates, products, inputs[value_input(op)].scale))
+
+    @torch.no_grad()
     def choose_clips(self, seen):
-        """Sets the ranges of weights, those of activations being set."""
+        """Sets the ranges of weights, those of activations and the gates being set."""
         self.walk(lambda stage, op, inputs: op.op == "conv" and self._choose_clips(op, inputs, seen.moments[op.out]))
 
     def _choose_clips(self, op, inputs, moments):
@@ -197,8 +236,12 @@ class QuantNet(Net):
             return Shape(op.channels, *self.add_parameters(op, *inputs)[1:])
         if op.op == "modulate":
             return Shape(op.channels, *self.modulate_parameters(op, *inputs)[2:])
-        like = inputs[2 if op.op == "attention" else 0]
-        return Shape(op.channels, like.scale * (op.gain if op.op == "up2" else 1), like.zero)
+        like = inputs[value_input(op)]
+        return Shape(op.channels, like.scale * (op.gain if op.op == "up2" else self.greatest(op)), like.zero)
+
+    def greatest(self, op):
+        """The greatest gate of an operation that counts; 1 of one that has none."""
+        return getattr(self, f"gate_{op.out}").item() if op.op in ("deform", "attention") else 1.0
 
     def output_format(self, op):
         """(scale, zero point) of a convolution's or an addition's output."""
@@ -351,20 +394,22 @@ class QuantNet(Net):
             dy.clamp(-limit, limit) * OFFSET_SCALE,
             dx.clamp(-limit, limit) * OFFSET_SCALE,
             op.groups, op.kernel, op.border,
-        ) * self.modulation(logits * OFFSET_SCALE, op) + feature.zero
+        )
         value = sample_fixed(
             integers(feature.q), integers(dy).clamp(-limit, limit), integers(dx).clamp(-limit, limit),
             op.groups, op.kernel, feature.zero if op.border == "zero" else None,
         )
-        gate = self.lookup(integers(logits)).repeat_interleave(op.channels // taps, 1)
-        return self.gated(linear, value, gate, feature)
+        logits = logits.repeat_interleave(op.channels // taps, 1)
+        return self.gated(op, feature, linear, value, logits * OFFSET_SCALE, integers(logits))
 
-    def lookup(self, logits):
-        return self.table.to(logits.device)[(logits + 128).clamp(0, 255).long()]
-
-    def gated(self, linear, value, gate, like):
+    def gated(self, op, like, linear, value, logits, steps):
+        """Values in the format `like` times the table's gates: `linear` (without its zero point) and `logits` with gradients,
+        `value` and `steps` the contract's integers."""
+        greatest = self.greatest(op)
+        linear = linear * (torch.sigmoid(logits) / greatest).clamp(max=1) + like.zero
+        gate = sigmoid_table(greatest).to(steps.device)[(steps + 128).clamp(0, 255).long()]
         exact = like.zero + (((value - like.zero) * gate + 128) >> 8)
-        return Quantised(self.exactly(linear, exact.float()), like.scale, like.zero, like.max)
+        return Quantised(self.exactly(linear, exact.float()), like.scale * greatest, like.zero, like.max)
 
     @staticmethod
     def attention_parameters(a, b):
@@ -375,10 +420,9 @@ class QuantNet(Net):
     def op_attention(self, op, inputs):
         a, b, value = inputs
         dot = ((a.q - a.zero) * (b.q - b.zero)).sum(1, keepdim=True)
-        linear = (value.q - value.zero) * torch.sigmoid(dot * (a.scale * b.scale)) + value.zero
         shift, mult = self.attention_parameters(a, b)
         t = sat16((integers(dot) + half(shift)) >> shift)
-        return self.gated(linear, integers(value.q), self.lookup(mulhrs(t, mult)), value)
+        return self.gated(op, value, value.q - value.zero, integers(value.q), dot * (a.scale * b.scale), mulhrs(t, mult))
 
     def op_head(self, op, inputs):
         return super().op_head(op, [inputs[0].q * inputs[0].scale])

@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from .graph import Graph, Op
-from .quant import WEIGHT_MAX, QuantNet, per_channel
+from .quant import WEIGHT_MAX, QuantNet, per_channel, value_input
 
 FIELDS = {field.name for field in dataclasses.fields(Op)} - {"op", "out", "channels", "quads"}
 
@@ -53,14 +53,19 @@ def restore(file):
     scales = json.loads(metadata["dssr.scales"])
     with torch.no_grad():
         for op in graph.operations():
-            if op.out in scales:
+            if hasattr(net, f"range_{op.out}"):
                 zero, scale = fields[op.out]["zero"], scales[op.out]
                 bounds = torch.tensor([-zero * scale, (op.max - zero) * scale])
                 getattr(net, f"range_{op.out}").copy_(bounds)
-        net.walk(
-            lambda stage, op, inputs: op.op == "conv"
-            and _restore_conv(net, op, inputs, fields[op.out], arrays, f"{stage}.{op.out}")
-        )
+
+        def visit(stage, op, inputs):
+            if op.op == "conv":
+                _restore_conv(net, op, inputs, fields[op.out], arrays, f"{stage}.{op.out}")
+            elif hasattr(net, f"gate_{op.out}"):
+                like = inputs[value_input(op)].scale
+                getattr(net, f"gate_{op.out}").fill_(scales.get(op.out, like) / like)  # older files have no scale here
+
+        net.walk(visit)
     return net, metadata
 
 
@@ -69,7 +74,7 @@ def _channels(op, entry, table):
         return entry["channels"]
     if op.op == "input":
         return op.unshuffle**2
-    like = table[op.inputs[2 if op.op == "attention" else 0]].channels
+    like = table[op.inputs[value_input(op)]].channels
     return like * op.kernel**2 if op.op == "deform" else like
 
 

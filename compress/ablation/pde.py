@@ -28,8 +28,7 @@ CASES = [
 def uniform(net, seen, weight_bits, activation_bits):
     for op in net.graph.operations():
         op.bits, op.max = weight_bits, TOPS[activation_bits]
-    net.choose_ranges(seen)
-    net.choose_clips(seen)
+    net.choose(seen)
 
 
 @torch.no_grad()

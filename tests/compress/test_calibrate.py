@@ -44,6 +44,9 @@ def test_a_restored_model_is_exported_as_it_was(tmp_path, make_net, options):
     export(net, files[0], "landscape", "test", {})
     assert "frame.down2.mask" in load_file(files[0])
     again, metadata = restore(files[0])
+    gates = {name: gate.item() for name, gate in net.named_buffers() if name.startswith("gate_")}
+    assert gates and min(gates.values()) < 1
+    assert gates == pytest.approx({name: again.get_buffer(name).item() for name in gates})
     export(again, files[1], metadata["dssr.scene"], metadata["dssr.rung"], json.loads(metadata["dssr.provenance"]))
     first, second = map(load_file, files)
     assert first.keys() == second.keys()
@@ -61,7 +64,7 @@ def test_calibration_gains_and_changes_only_ranges(make_net, request, kind):
     best, was, now = calibrated(net, windows(footage, 8)[::2], windows(footage, 8)[1::2])
     assert now < 0.8 * was and now == pytest.approx(error(best, windows(footage, 8)[1::2]))
     for name, values in best.state_dict().items():
-        assert torch.equal(values, before[name]) or name.startswith("range_"), name
+        assert torch.equal(values, before[name]) or name.startswith(("range_", "gate_")), name
 
 
 def test_ranges_that_fit_are_kept(make_net, make_footage, monkeypatch):

@@ -1,10 +1,12 @@
 """Quantisation: close to floating point, and trainable."""
 
+import math
+
 import pytest
 import torch
 
-from compress.quant import best_clips, best_range, grid, mulhrs, sample_fixed, sigmoid_table, split_ratio
 from compress.net import Net, sample
+from compress.quant import best_clips, best_gate, best_range, grid, mulhrs, sample_fixed, sigmoid_table, split_ratio
 
 
 def test_close_to_floating_point(make_net, make_footage):
@@ -67,6 +69,46 @@ def test_sigmoid_table():
     table = sigmoid_table()
     assert table[0] == 0 and table[128] == 128 and table[255] == 255
     assert (table.diff() >= 0).all()
+    finer = sigmoid_table(0.25)
+    assert finer[128] == finer[255] == 255 and finer[96] == round(1024 / (1 + math.exp(2)))
+
+
+def test_best_gate_is_finer_where_gates_are_small():
+    torch.manual_seed(0)
+    values, logits = torch.randn(4000) * 0.3, torch.randn(4000) * 0.4
+    for mean, scale in ((-2, 0.01), (-2, 0.1), (2, 0.01)):
+        gates = torch.sigmoid(logits + mean)
+
+        def error(greatest):
+            steps = (values / scale * (gates / greatest).clamp(max=1)).round()
+            return (steps * scale * greatest - values * gates).square().mean()
+
+        best = best_gate(gates, values * gates, scale)
+        assert error(best) <= 1.02 * min(map(error, (0.1, 0.2, 0.4, 0.7, 1.0)))
+        assert best > 0.9 if mean > 0 else best < 0.4
+
+
+@pytest.mark.parametrize("name", ["sampled1", "att0"])
+def test_gates_that_are_small_lose_no_bits(make_net, make_footage, name):
+    net = make_net(2)
+    window = torch.from_numpy(make_footage(3, 24, 24)).float()[None] / 255
+    op = next(op for op in net.graph.operations() if op.out == name)
+    with torch.no_grad():
+        for source in op.inputs[1:] if op.op == "deform" else [op.inputs[0].split(".")[-1]]:
+            conv = net.convs[source]
+            taps = op.groups * op.kernel**2 if op.op == "deform" else 0
+            conv.weight[2 * taps :] *= 0.1
+            conv.bias[2 * taps :] = -3 if op.op == "deform" else conv.bias * 0.1
+    net.calibrate([window])
+    greatest = net.greatest(op)
+    assert greatest < 0.2 if op.op == "deform" else 0.4 < greatest < 0.7
+    exact = Net(net.graph)
+    exact.load_state_dict(net.state_dict(), strict=False)
+    with torch.no_grad():
+        fine = (net.residual(window) - exact.residual(window)).square().mean()
+        getattr(net, f"gate_{name}").fill_(1.0)
+        coarse = (net.residual(window) - exact.residual(window)).square().mean()
+    assert fine < coarse
 
 
 def rounded(x, low, high, levels):

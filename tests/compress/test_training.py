@@ -135,27 +135,35 @@ def test_shrinking_is_antialiased_bicubic():
 
 
 def test_degraded_batches(packed):
-    clean, high = Batches(packed, 2, 6, 128, seed=1).next()
-    low, same = Batches(packed, 2, 6, 128, seed=1, degraded=0.5).next()
-    assert torch.equal(same, high) and 0 < (low != clean).flatten(1).any(1).sum() < 6
+    plain, worse = Batches(packed, 2, 6, 128, seed=1), Batches(packed, 2, 6, 128, seed=1, degraded=0.5)
+    clean, high = plain.next()
+    low, same = worse.next()
+    changed = (low != clean).flatten(1).any(1)
+    assert torch.equal(same, high) and 0 < changed.sum() < 6
     assert 0 <= low.min() and low.max() <= 1
+    assert worse.motion[changed].isnan().all(), "some may stand still"
+    assert torch.equal(worse.motion[~changed], plain.motion[~changed])
 
 
 class Choices(np.random.Generator):
-    """Randomness, but for the kind of harm."""
+    """Randomness, but for the kind of harm and whether the scene stands still."""
 
     def integers(self, low, high=None):
         return self.kind if high is None else super().integers(low, high)
 
+    def random(self):
+        return 0.0 if self.still else 1.0
 
+
+@pytest.mark.parametrize("still", [False, True])
 @pytest.mark.parametrize("kind", [NOISE, STREAM, BOTH])
-def test_degradation(kind):
+def test_degradation(kind, still):
     rng = Choices(np.random.PCG64(1))
-    rng.kind = kind
+    rng.kind, rng.still = kind, still
     y, x = np.mgrid[:32, :48]
     window = np.stack([128 + 60 * np.sin(x / 3 + t) * np.cos(y / 4) for t in range(WINDOW)]).round().astype(np.uint8)
     for _ in range(8):
-        harmed = degraded(window, rng).astype(float) - window
+        harmed = degraded(window, rng).astype(float) - (window[[WINDOW // 2] * WINDOW] if still else window)
         assert harmed.shape == window.shape and harmed.any()
         deviations = np.sqrt(np.square(harmed).mean((1, 2)))
         assert deviations.max() < 12
