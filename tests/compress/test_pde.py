@@ -75,6 +75,18 @@ def test_formats_are_inherited(make_net):
     assert owner["att1"].out == "merged1" and "offset1" not in owner and "x" not in owner
 
 
+def test_what_inherits_a_format_counts_by_its_own_steps(make_net, windows):
+    net = make_net(2)
+    sensitivity = Sensitivity(net, windows[:4]).measure(windows)
+    owner = sensitivity.owner["att0"].out
+    (scale, *_), (coarse, *_) = sensitivity.grids["att0"][8], sensitivity.grids[owner][8]
+    assert scale == pytest.approx(coarse * net.get_buffer("gate_att0").item()) and scale < coarse
+    before = sensitivity.outputs[owner][4]
+    for out in ("att0", "att1"):
+        sensitivity.grids[out][4] = 1e-6, 0, 1e9  # next to exact
+    assert sensitivity.measure(windows).outputs[owner][4] < 0.9 * before
+
+
 def test_work(make_net):
     graph = make_net(2).graph
     weights, macs, values = work(graph)

@@ -1,5 +1,6 @@
 """Quantisation: close to floating point, and trainable."""
 
+import contextlib
 import math
 
 import pytest
@@ -7,6 +8,13 @@ import torch
 
 from compress.net import Net, sample
 from compress.quant import best_clips, best_gate, best_range, grid, mulhrs, sample_fixed, sigmoid_table, split_ratio
+
+
+@contextlib.contextmanager
+def monkeypatched(of, name, value):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(of, name, value)
+        yield
 
 
 def test_close_to_floating_point(make_net, make_footage):
@@ -86,6 +94,23 @@ def test_best_gate_is_finer_where_gates_are_small():
         best = best_gate(gates, values * gates, scale)
         assert error(best) <= 1.02 * min(map(error, (0.1, 0.2, 0.4, 0.7, 1.0)))
         assert best > 0.9 if mean > 0 else best < 0.4
+
+
+def test_gradients_are_of_what_gates_make(make_net, make_footage):
+    """The smooth twin of a gated product, which gradients come from, is where the integers are."""
+    net = make_net(2)
+    for name, gate in net.named_buffers():
+        if name.startswith("gate_"):
+            gate.fill_(0.4)  # so that some are cut off
+    seen = []
+
+    def gated(*arguments, of=net.gated):
+        with monkeypatched(net, "exactly", lambda linear, exact: seen.append((linear - exact).abs().max()) or exact):
+            return of(*arguments)
+
+    with torch.no_grad(), monkeypatched(net, "gated", gated):
+        net(torch.from_numpy(make_footage(3, 24, 24)).float()[None] / 255)
+    assert len(seen) == 8 and max(seen) < 4
 
 
 @pytest.mark.parametrize("name", ["sampled1", "att0"])
