@@ -3,7 +3,6 @@
     python3 -m compress.average build/x2-1.pt build/x2-2.pt build/x2-3.pt --out build/x2.pt
 
 Short runs from one start end in places that differ by what chance made of each; what lies between them is better than any.
-Quantised networks (compress.quantise) are averaged with their ranges.
 The result is finished: without an optimiser, to be trained on with --init.
 """
 
@@ -12,8 +11,6 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from .net import Net
-from .quant import QuantNet
 from .train import checkpoint, load, save
 
 
@@ -26,15 +23,9 @@ def mean(nets):
     return nets[0]
 
 
-def network(file):
-    """(network, checkpoint), the network with its ranges if it is quantised."""
-    quantised = any(key.startswith("range_") for key in load(file)[1]["average"])
-    return load(file, QuantNet if quantised else Net)
-
-
 def structure(net):
     """What two networks must share, to be averaged."""
-    return type(net), asdict(net.graph), {k: v.tolist() for k, v in net.named_buffers() if k.endswith("mask")}
+    return asdict(net.graph), {k: v.tolist() for k, v in net.named_buffers() if k.endswith("mask")}
 
 
 def main():
@@ -42,13 +33,12 @@ def main():
     parser.add_argument("checkpoints", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    nets, states = zip(*(network(file) for file in args.checkpoints))
+    nets = [load(file)[0] for file in args.checkpoints]
     for net, file in zip(nets, args.checkpoints):
         if structure(net) != structure(nets[0]):
             sys.exit(f"{file} is another network than {args.checkpoints[0]}: give runs from one start.")
     net = mean(nets)
-    spent = {key: sum(state.get(key, 0) for state in states) for key in ("seconds", "step")}
-    save(args.out, checkpoint(net, average=net.state_dict(), **spent))
+    save(args.out, checkpoint(net, average=net.state_dict()))
 
 
 if __name__ == "__main__":

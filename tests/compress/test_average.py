@@ -7,16 +7,15 @@ import torch
 
 from compress.edvr import edvr
 from compress.net import Net
-from compress.quant import QuantNet
 from compress.train import checkpoint, load
 
 
-def run(*files, of="average"):
-    return subprocess.run([sys.executable, "-m", f"compress.{of}", *map(str, files)], capture_output=True, text=True)
+def run(*files):
+    return subprocess.run([sys.executable, "-m", "compress.average", *map(str, files)], capture_output=True, text=True)
 
 
 def written(tmp_path, name, net):
-    torch.save(checkpoint(net, average=net.state_dict(), seconds=2.5, step=7), tmp_path / name)
+    torch.save(checkpoint(net, average=net.state_dict()), tmp_path / name)
     return tmp_path / name
 
 
@@ -33,26 +32,6 @@ def test_weights_are_the_mean(tmp_path):
     for key, value in mean.items():
         expected = torch.stack([net.state_dict()[key] for net in nets]).mean(0)
         assert torch.allclose(value, expected, atol=1e-6)
-    state = load(tmp_path / "mean.pt")[1]
-    assert state["seconds"] == 7.5 and state["step"] == 21 and "optimiser" not in state  # of all runs, and finished
-
-
-def test_ranges_of_quantised_networks_are_kept(tmp_path, make_net, make_footage):
-    nets = [make_net(2), make_net(2)]
-    window = torch.from_numpy(make_footage(3, 24, 24, 5)).float()[None] / 255
-    nets[1].calibrate([window / 2])
-    files = [written(tmp_path, f"{i}.pt", net) for i, net in enumerate(nets)]
-    done = run(*files, "--out", tmp_path / "mean.pt")
-    assert done.returncode == 0, done.stderr
-    mean, a, b = load(tmp_path / "mean.pt", QuantNet)[0].state_dict(), *(net.state_dict() for net in nets)
-    for kind in ("range_block0", "gate_att0", "clip_dcn1"):
-        assert torch.allclose(mean[kind], (a[kind] + b[kind]) / 2)
-    options = "--scene", "portrait", "--rung", "saver", "--out", tmp_path / "mean.safetensors"
-    assert run("--checkpoint", tmp_path / "mean.pt", *options, of="export").returncode == 0
-    assert not torch.equal(a["range_block0"], b["range_block0"])
-    plain = Net(nets[0].graph)
-    plain.load_state_dict(a, strict=False)
-    assert "another network" in run(files[0], written(tmp_path, "plain.pt", plain), "--out", tmp_path / "no.pt").stderr
 
 
 def test_other_networks_are_refused(tmp_path):
