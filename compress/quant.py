@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from .graph import STAGES
+from .losses import NOTHING
 from .net import LEAKY_SLOPE, Net, sample
 from .reference import bicubic_fixed
 
@@ -61,8 +62,8 @@ def sigmoid_table(greatest=1.0):
     return (torch.sigmoid(x.double()) / greatest * 256).round().clamp(0, 255).to(torch.int32)
 
 
-def best_range(values, levels):
-    """(low, high), zero within, with the least mean square error of `values` rounded to 0 .. `levels`."""
+def best_range(values, weights, levels):
+    """(low, high), zero within, with the least mean square error, each times its weight, of `values` rounded to 0 .. `levels`."""
     best = [min(0.0, values.min().item()), max(0.0, values.max().item())]
     least = math.inf
     parts = torch.linspace(1, 0.3, 29).tolist()
@@ -71,7 +72,7 @@ def best_range(values, levels):
         for part in parts if start else ():
             bounds = [part * start if i == end else b for i, b in enumerate(best)]
             scale, zero = grid(*bounds, levels)
-            error = (((values / scale).round() + zero).clamp(0, levels) - zero).mul(scale).sub(values).square().mean()
+            error = (((values / scale).round() + zero).clamp(0, levels) - zero).mul(scale).sub(values).square().mul(weights).mean()
             if error < least:
                 least, best = error, bounds
     return best
@@ -102,20 +103,32 @@ def value_input(op):
 
 
 def best_gate(gates, products, scale):
-    """The greatest gate that counts, with the least mean square error of `products`, of values in steps of `scale` and
-    `gates`: small gates are worth small steps, as what they make is small, and the few that are greater are cut off."""
-    power = products.square().mean() / gates.square().mean().clamp(min=1e-12)
+    """The greatest gate that counts, with the least mean square error of products of `gates` and values in steps of `scale`:
+    small gates are worth small steps, as what they make is small, and the few that are greater are cut off. Gates and products
+    are (values, weights), as Observer.of has them."""
+    (gates, weights), (products, product_weights) = gates, products
+    squares = (gates.square() * weights).mean().clamp(min=1e-12)
+    power = (products.square() * product_weights).mean() / squares
     candidates = torch.linspace(1, 0.04, 97, device=gates.device)
-    excess = (gates - candidates[:, None]).clamp(min=0).square().mean(1)
+    excess = ((gates - candidates[:, None]).clamp(min=0).square() * weights).mean(1)
     return candidates[(power * excess + (candidates * scale).square() / 12).argmin()].item()
 
 
 class Observer(Net):
-    """`Net` that keeps values of its tensors, gates among them, and the second moments of what its convolutions read."""
+    """`Net` that keeps values of its tensors, gates among them, and the second moments of what its convolutions read.
+
+    What a window's values weigh is one over how large the residual is there: an error is worth less where the picture errs
+    anyhow, as in losses.picture_loss.
+    """
 
     def __init__(self, graph):
         super().__init__(graph)
-        self.values, self.gates, self.moments = {}, {}, {}
+        self.values, self.gates, self.moments, self.weights = {}, {}, {}, []
+
+    def residual(self, window):
+        residual = super().residual(window)
+        self.weights.append(1 / (residual.square().flatten(1).mean(1) + NOTHING))
+        return residual
 
     def run(self, stage, given):
         values = super().run(stage, given)
@@ -124,9 +137,14 @@ class Observer(Net):
         return values
 
     def keep(self, kept, op, value):
-        flat = value.flatten()
-        some = flat[:: self.step(flat.numel())]
-        kept.setdefault(op.out, []).append(torch.cat((some, flat.min()[None], flat.max()[None])))
+        """Some values of each window of a batch, (windows, values), and the number of the batch."""
+        kept.setdefault(op.out, []).append((value.flatten(1)[:, :: self.step(value.numel())], len(self.weights)))
+
+    def of(self, kept, out):
+        """All that was kept of a tensor, and what each value weighs: 1 on average."""
+        values = torch.cat([some.flatten() for some, _ in kept[out]])
+        weights = torch.cat([self.weights[batch].repeat_interleave(some.shape[1]) for some, batch in kept[out]])
+        return values, weights / weights.mean()
 
     def op_deform(self, op, inputs):
         self.keep(self.gates, op, torch.sigmoid(inputs[1][:, 2 * op.groups * op.kernel**2 :]))
@@ -191,7 +209,7 @@ class QuantNet(Net):
         """Sets the ranges of activations by what an Observer has seen."""
         for op in self.graph.operations():
             if hasattr(self, f"range_{op.out}"):
-                bounds = best_range(torch.cat(seen.values[op.out]), op.max)
+                bounds = best_range(*seen.of(seen.values, op.out), op.max)
                 getattr(self, f"range_{op.out}").copy_(torch.tensor(bounds))
 
     @torch.no_grad()
@@ -200,7 +218,7 @@ class QuantNet(Net):
         self.walk(lambda stage, op, inputs: op.out in seen.gates and self._choose_gate(op, inputs, seen))
 
     def _choose_gate(self, op, inputs, seen):
-        gates, products = torch.cat(seen.gates[op.out]), torch.cat(seen.values[op.out])
+        gates, products = seen.of(seen.gates, op.out), seen.of(seen.values, op.out)
         getattr(self, f"gate_{op.out}").fill_(best_gate(gates, products, inputs[value_input(op)].scale))
 
     @torch.no_grad()

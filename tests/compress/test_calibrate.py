@@ -71,7 +71,7 @@ def test_calibration_gains_and_changes_only_ranges(make_net, request, kind):
 
 def test_ranges_that_fit_are_kept(make_net, make_footage, monkeypatch):
     net = make_net(2)
-    monkeypatch.setattr("compress.quant.best_range", lambda values, levels: [-100.0, 100.0])
+    monkeypatch.setattr("compress.quant.best_range", lambda values, weights, levels: [-100.0, 100.0])
     best, was, now = calibrated(net, windows(make_footage(8, 24, 24), 4), windows(make_footage(8, 24, 24, 1), 4))
     assert best is net and was == now
 

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from compress.losses import NOTHING
 from compress.net import Net, sample
 from compress.quant import best_clips, best_gate, best_range, grid, mulhrs, sample_fixed, sigmoid_table, split_ratio
 
@@ -83,7 +84,7 @@ def test_sigmoid_table():
 
 def test_best_gate_is_finer_where_gates_are_small():
     torch.manual_seed(0)
-    values, logits = torch.randn(4000) * 0.3, torch.randn(4000) * 0.4
+    values, logits, ones = torch.randn(4000) * 0.3, torch.randn(4000) * 0.4, torch.ones(4000)
     for mean, scale in ((-2, 0.01), (-2, 0.1), (2, 0.01)):
         gates = torch.sigmoid(logits + mean)
 
@@ -91,7 +92,7 @@ def test_best_gate_is_finer_where_gates_are_small():
             steps = (values / scale * (gates / greatest).clamp(max=1)).round()
             return (steps * scale * greatest - values * gates).square().mean()
 
-        best = best_gate(gates, values * gates, scale)
+        best = best_gate((gates, ones), (values * gates, ones), scale)
         assert error(best) <= 1.02 * min(map(error, (0.1, 0.2, 0.4, 0.7, 1.0)))
         assert best > 0.9 if mean > 0 else best < 0.4
 
@@ -145,7 +146,7 @@ def rounded(x, low, high, levels):
 def test_best_range_loses_less_than_the_whole_range(levels, gain):
     torch.manual_seed(0)
     x = torch.nn.functional.leaky_relu(torch.randn(20000) ** 3, 0.1)
-    low, high = best_range(x, levels)
+    low, high = best_range(x, torch.ones(20000), levels)
     whole = x.min().item(), x.max().item()
     assert whole[0] <= low <= 0 <= high <= whole[1]
     errors = [(rounded(x, *bounds, levels) - x).square().mean() for bounds in ((low, high), whole)]
@@ -153,8 +154,36 @@ def test_best_range_loses_less_than_the_whole_range(levels, gain):
 
 
 def test_best_range_of_positive_values_starts_at_zero():
-    low, high = best_range(torch.rand(1000) + 1, 255)
+    low, high = best_range(torch.rand(1000) + 1, torch.ones(1000), 255)
     assert low == 0 and high == pytest.approx(2, abs=0.05) and grid(low, high, 255)[1] == 0
+
+
+def test_what_weighs_more_is_rounded_finer():
+    torch.manual_seed(0)
+    values = torch.cat((torch.randn(5000), torch.randn(5000) * 0.02))
+    faint = torch.cat((torch.ones(5000), torch.full((5000,), 2500.0)))
+    low, high = best_range(values, faint, 255)
+    wide = best_range(values, torch.ones(10000), 255)
+    assert low > 0.9 * wide[0] and high < 0.9 * wide[1]
+    errors = [((rounded(values, *bounds, 255) - values).square() * faint).mean() for bounds in ((low, high), wide)]
+    assert errors[0] < 0.9 * errors[1]
+
+
+def test_windows_weigh_by_their_residual(make_net, make_footage):
+    net = make_net(2)
+    window = torch.from_numpy(make_footage(3, 24, 24)).float()[None] / 255
+    seen = net.observe([torch.cat((window, 0.5 + window / 8)), window])
+    plain = Net(net.graph)
+    plain.load_state_dict(net.state_dict(), strict=False)
+    with torch.no_grad():
+        strong, faint = (plain.residual(w).square().mean().item() for w in (window, 0.5 + window / 8))
+    values, weights = seen.of(seen.values, "block0")
+    assert len(values) == len(weights) and weights.mean().item() == pytest.approx(1)
+    first, second = (some.shape[1] for some, _ in seen.values["block0"][::3])
+    runs = weights[:first], weights[first : 2 * first], weights[6 * first : 6 * first + second]
+    assert all((w == w[0]).all() for w in runs)
+    assert (runs[1][0] / runs[0][0]).item() == pytest.approx((strong + NOTHING) / (faint + NOTHING), rel=1e-3)
+    assert runs[2][0].item() == pytest.approx(runs[0][0].item(), rel=1e-4)
 
 
 def test_best_clips_by_what_the_inputs_are():
