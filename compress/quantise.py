@@ -8,6 +8,7 @@ biases are trained with a forward pass that grows from floating point into the i
 compress.train.
 """
 
+import argparse
 from pathlib import Path
 
 import torch
@@ -32,7 +33,8 @@ def main():
     source = batches(args, net.graph.scale)
     net.to(args.device, memory_format=torch.channels_last)
     if not args.out.exists():
-        net.calibrate(source.next()[0] for _ in range(CALIBRATION_BATCHES))
+        seen = batches(argparse.Namespace(**{**vars(args), "faded": 0.0}), net.graph.scale)  # faint ones would take the others' range
+        net.calibrate(seen.next()[0] for _ in range(CALIBRATION_BATCHES))
     train(net, source, args, ProgressiveLoss(args.progress, taught(args, net)))
 
 
