@@ -114,6 +114,19 @@ def test_gradients_are_of_what_gates_make(make_net, make_footage):
     assert len(seen) == 8 and max(seen) < 4
 
 
+def test_gates_of_what_weighs_more_count():
+    torch.manual_seed(0)
+    gates = torch.cat((torch.rand(2000) * 0.1, torch.rand(2000)))
+    values = torch.randn(4000) * torch.cat((torch.full((2000,), 0.1), torch.ones(2000)))
+    plain = torch.ones(4000)
+    some, others = (torch.cat(w) for w in ((plain[:2000], 0 * plain[2000:]), (0 * plain[:2000], plain[2000:])))
+    assert best_gate((gates, plain), (values * gates, plain), 0.01) > 0.8
+    assert best_gate((gates, some), (values * gates, some), 0.01) < 0.2
+    assert best_gate((gates, others), (values * gates, others), 0.01) > 0.8
+    loud, quiet = (best_gate((gates, plain), (values * gates, weights), 0.1) for weights in (others, some))
+    assert quiet < loud  # what products weigh is what cutting gates off costs
+
+
 @pytest.mark.parametrize("name", ["sampled1", "att0"])
 def test_gates_that_are_small_lose_no_bits(make_net, make_footage, name):
     net = make_net(2)

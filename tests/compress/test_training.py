@@ -16,7 +16,7 @@ from compress.pack import SIDE, WINDOW, path
 from compress.reference import BICUBIC, bicubic, bicubic_fixed
 from compress.optimiser import orthogonal
 from compress.losses import DECAY, NOTHING, WEIGHT, picture_loss
-from compress.train import learning_rate, load
+from compress.train import checkpoint, learning_rate, load
 
 
 def run(module, *arguments):
@@ -185,6 +185,19 @@ def test_fading():
     faded = fade(clip, 0.25, 100).astype(float)
     assert faded.mean() == pytest.approx(100, abs=0.5) and np.ptp(faded) == pytest.approx(0.25 * 59, abs=1)
     assert (np.sort(faded.ravel()) == faded.ravel()).all()
+
+
+def test_ranges_are_of_samples_that_are_not_faded(packed, tmp_path, make_net):
+    net = make_net(2)
+    torch.save(checkpoint(net, average=net.state_dict()), tmp_path / "float.pt")
+    ranges = []
+    for faded in (0, 1):
+        out = tmp_path / f"{faded}.pt"
+        common = ("--data", packed, "--batch", 2, "--side", 32, "--seed", 1, "--steps", 1)
+        result = run("quantise", *common, "--float", tmp_path / "float.pt", "--out", out, "--faded", faded)
+        assert result.returncode == 0, result.stderr
+        ranges.append({k: v for k, v in torch.load(out)["average"].items() if k.startswith("range_")})
+    assert all(torch.equal(v, ranges[1][k]) for k, v in ranges[0].items())
 
 
 def test_finished_networks_are_left_alone(packed, tmp_path):
