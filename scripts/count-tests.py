@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 
 TAP = re.compile(r'^(not )?ok\b(?:.*(# *(?:skip|todo)))?', re.IGNORECASE | re.MULTILINE)
-PYTEST = re.compile(r'^=+ (.*(?:passed|failed|skipped|errors?)\b.*) in [\d.]+s', re.MULTILINE)
+PYTEST = re.compile(r'^(?:=+ )?(\d+ (?:passed|failed|skipped|errors?)\b.*) in [\d.]+s', re.MULTILINE)
 KIND = {'passed': 'passed', 'xpassed': 'failed', 'failed': 'failed', 'error': 'failed', 'errors': 'failed',
         'skipped': 'skipped', 'xfailed': 'skipped'}
 LINES = 40  # of each stream of a failed program

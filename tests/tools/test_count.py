@@ -22,6 +22,7 @@ def count(tmp_path, *tests):
 @pytest.mark.parametrize('result, out, line', (
     ('OK', 'ok 1 /a\nok 2 /b # SKIP no GPU\n', '1 passed, 0 failed, 1 skipped'),
     ('OK', '== 5 passed, 2 skipped in 3.1s ==', '5 passed, 0 failed, 2 skipped'),
+    ('OK', '..s. [100%]\n266 passed, 3 skipped in 124.00s (0:02:04)', '266 passed, 0 failed, 3 skipped'),
     ('OK', 'no cases', '1 passed, 0 failed, 0 skipped'),
     ('FAIL', 'ok 1 /a\nnot ok 2 /b\n', '1 passed, 1 failed, 0 skipped'),
     ('FAIL', 'ok 1 /a\nBail out!', '1 passed, 1 failed, 0 skipped'),
