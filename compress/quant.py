@@ -20,7 +20,8 @@ OFFSET_SCALE = 1 / 16  # offsets in 1/16 pixel; logits of modulation and attenti
 RESIDUAL_SCALE = 1 / (64 * 255)
 BIAS_MAX = 1 << 24
 WEIGHT_MAX = {8: 127, 6: 31, 4: 7}
-OBSERVED = 2048  # values of a tensor, and positions of a kernel, that ranges are chosen by, of a batch of windows
+OBSERVED = 8192  # values of a tensor that ranges are chosen by, of a batch of windows
+POSITIONS = 2048  # of a kernel, that clips are chosen by
 
 
 @dataclass
@@ -137,14 +138,18 @@ class Observer(Net):
         return values
 
     def keep(self, kept, op, value):
-        """Some values of each window of a batch, (windows, values), and the number of the batch."""
-        kept.setdefault(op.out, []).append((value.flatten(1)[:, :: self.step(value.numel())], len(self.weights)))
+        """Some values of each window of a batch, (windows, values), the number of the batch, and its extremes."""
+        some = value.flatten(1)[:, :: self.step(value.numel(), OBSERVED)]
+        kept.setdefault(op.out, []).append((some, len(self.weights), value.aminmax()))
 
     def of(self, kept, out):
-        """All that was kept of a tensor, and what each value weighs: 1 on average."""
-        values = torch.cat([some.flatten() for some, _ in kept[out]])
-        weights = torch.cat([self.weights[batch].repeat_interleave(some.shape[1]) for some, batch in kept[out]])
-        return values, weights / weights.mean()
+        """All that was kept of a tensor, and what each value weighs: 1 on average. Its extremes are among them, as deep
+        networks may amplify what is cut off, however rare."""
+        values, batches, extremes = zip(*kept[out])
+        weights = torch.cat([self.weights[batch].repeat_interleave(some.shape[1]) for some, batch in zip(values, batches)])
+        lows, highs = zip(*extremes)
+        values = torch.cat([some.flatten() for some in values] + [min(lows)[None], max(highs)[None]])
+        return values, torch.cat([weights / weights.mean(), weights.new_ones(2)])
 
     def op_deform(self, op, inputs):
         self.keep(self.gates, op, torch.sigmoid(inputs[1][:, 2 * op.groups * op.kernel**2 :]))
@@ -155,15 +160,15 @@ class Observer(Net):
         return super().op_attention(op, inputs)
 
     @staticmethod
-    def step(count):
-        """From one that is observed to the next: odd, or it may be the same columns of each row."""
-        return -(-count // OBSERVED) | 1
+    def step(count, wanted):
+        """From one of `count` that is observed to the next: odd, or it may be the same columns of each row."""
+        return -(-count // wanted) | 1
 
     def op_conv(self, op, inputs):
         x = self.padded(op, torch.cat(inputs, 1))
         columns = F.unfold(x, op.kernel, stride=op.stride)
         columns = columns.transpose(0, 1).flatten(1)
-        columns = columns[:, :: self.step(columns.shape[1])].contiguous()
+        columns = columns[:, :: self.step(columns.shape[1], POSITIONS)].contiguous()
         self.moments[op.out] = self.moments.get(op.out, 0) + columns @ columns.T
         return super().op_conv(op, inputs)
 
@@ -292,8 +297,11 @@ class QuantNet(Net):
         return weight * per_channel(inputs, [i.scale for i in inputs], weight.device)
 
     def weight_scale(self, op, weight):
-        """What one step of the integers of each row of a folded weight stands for."""
+        """What one step of the integers of each row of a folded weight stands for: at most a step of the output, as the
+        contract's multipliers are below 1. What is larger is cut off."""
+        greatest = self.output_format(op)[0] * 32767 / 32768
         scale = weight.detach().abs().amax((1, 2, 3)) * getattr(self, f"clip_{op.out}") / WEIGHT_MAX[op.bits]
+        scale = scale.clamp(max=greatest)
         bias = self.convs[op.out].bias.detach().abs().max().item() / BIAS_MAX  # where masks leave next to nothing
         return scale.clamp(min=max(scale.max().item() / (2 if op.wide else 8), bias, 1e-12))
 

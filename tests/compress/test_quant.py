@@ -192,11 +192,42 @@ def test_windows_weigh_by_their_residual(make_net, make_footage):
         strong, faint = (plain.residual(w).square().mean().item() for w in (window, 0.5 + window / 8))
     values, weights = seen.of(seen.values, "block0")
     assert len(values) == len(weights) and weights.mean().item() == pytest.approx(1)
-    first, second = (some.shape[1] for some, _ in seen.values["block0"][::3])
+    first, second = (some.shape[1] for some, *_ in seen.values["block0"][::3])
     runs = weights[:first], weights[first : 2 * first], weights[6 * first : 6 * first + second]
     assert all((w == w[0]).all() for w in runs)
     assert (runs[1][0] / runs[0][0]).item() == pytest.approx((strong + NOTHING) / (faint + NOTHING), rel=1e-3)
     assert runs[2][0].item() == pytest.approx(runs[0][0].item(), rel=1e-4)
+
+
+def test_extremes_of_all_batches_are_among_what_is_kept(make_net, monkeypatch):
+    monkeypatch.setattr("compress.quant.OBSERVED", 16)
+    torch.manual_seed(0)
+    seen = make_net(2).observe(torch.rand(3, 1, 3, 24, 24))
+    op = next(op for op in seen.graph.operations() if op.out == "block0")
+    seen.values.clear()
+    tensors = [torch.randn(2, 4, 8, 8) for _ in range(3)]
+    tensors[0][1, 2, 3, 4], tensors[2][0, 1, 5, 6] = -90, 70
+    for seen.weights, tensor in zip(([], [torch.ones(2)], [torch.ones(2)] * 2), tensors):
+        seen.keep(seen.values, op, tensor)
+    seen.weights = [torch.ones(2)] * 3
+    values, weights = seen.of(seen.values, "block0")
+    assert (values == -90).sum() == 1 and (values == 70).sum() == 1 and values.min() == -90 and values.max() == 70
+    assert len(values) == 3 * 2 * len(tensors[0][0].flatten()[:: seen.step(512, 16)]) + 2 and (weights == 1).all()
+
+
+@pytest.mark.parametrize("name", ["residual", "block0a"])
+def test_steps_of_products_are_not_coarser_than_the_output(make_net, make_footage, name):
+    """The contract's multipliers are below 1: they could not stand for it, and the output would be too small."""
+    net = make_net(2, bits=(4,))
+    net.convs[name].weight.data.mul_(4)
+    net.calibrate([torch.from_numpy(make_footage(3, 24, 24)).float()[None] / 255])
+    if name != "residual":
+        getattr(net, f"range_{name}").mul_(0.05)
+    found = {}
+    net.walk(lambda stage, op, inputs: op.op == "conv" and found.update({op.out: net.conv_parameters(op, inputs)}))
+    assert all(p["ratio"].max() < 1 and p["mult"].max() <= 32767 for p in found.values())
+    ratio, weight = found[name]["ratio"], found[name]["weight"]
+    assert ratio.max() > 0.999 and (weight.abs().amax((1, 2, 3)) >= 7).all()  # what is larger is cut off
 
 
 def test_best_clips_by_what_the_inputs_are():
