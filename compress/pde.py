@@ -214,6 +214,14 @@ def choose(net, sensitivity, weight_bits, activation_bits=8, weigh="weights"):
     return average_bits(weights, bits), average_bits(macs, bits), average_bits(values, tops)
 
 
+def added_error(graph, sensitivity):
+    """What all of the roundings chosen add to the mean square error, untrained."""
+    bits = {255: 8, 15: 4}
+    chosen = {op.out: op for op in graph.operations()}
+    weights = sum(errors[chosen[name].bits] for name, errors in sensitivity.weights.items())
+    return weights + sum(errors[bits[chosen[name].max]] for name, errors in sensitivity.outputs.items())
+
+
 def print_table(graph, sensitivity, traces):
     weights, macs, _ = work(graph)
     total = sum(macs.values())
@@ -290,6 +298,8 @@ def main():
         lambda name, bits: sensitivity.weights[name][bits], lambda name, bits: hessian_loss(sensitivity, traces, name, bits)
     )]  # fmt: skip
     print("\nBits on average: {:.2f} by weights, {:.2f} by MACs, {:.2f} of activations.".format(*averages))
+    added = added_error(net.graph, sensitivity)
+    print(f"Rounding adds {added * 255**2:.2g} square 8-bit steps before training: {-10 * np.log10(added):.1f} dB beside floating point.")
     print(f"Rank correlation of sensitivity and Hessian: {rank_correlation(*pairs):.3f}.")
     save(args.out, {**state, "graph": asdict(net.graph)})
     if args.plot:

@@ -9,7 +9,7 @@ import torch
 
 from compress.graph import Graph
 from compress.net import Net
-from compress.pde import Sensitivity, assign, average_bits, choose, formats, hessian_traces, rank_correlation, work
+from compress.pde import Sensitivity, added_error, assign, average_bits, choose, formats, hessian_traces, rank_correlation, work
 
 
 @pytest.fixture
@@ -67,6 +67,18 @@ def test_a_sensitive_layer_gets_more_bits(make_net, windows):
     assert {15, 255} == set(tops.values())
     assert Graph.from_dict(asdict(net.graph)) == net.graph
     assert all(op.max == 255 for op in net.graph.operations() if op.wide)
+
+
+@pytest.mark.parametrize("budgets", [(8, 8), (5, 8), (6, 5)])
+def test_added_error_is_that_of_the_picture(make_net, windows, budgets):
+    net = make_net(2)
+    sensitivity = Sensitivity(net, windows[:4]).measure(windows * 4)
+    choose(net, sensitivity, *budgets)
+    plain, low = Net(net.graph), torch.cat(windows)
+    plain.load_state_dict(net.state_dict(), strict=False)
+    with torch.no_grad():
+        added = (net(low) - plain(low)).square().mean().item()
+    assert 0.4 < added_error(net.graph, sensitivity) / added < 2.5
 
 
 def test_formats_are_inherited(make_net):
