@@ -75,21 +75,21 @@ class Sensitivity:
         self.owner = formats(self.graph)
         self.seen = net.observe(windows)
         self.errors, self.grids = {}, {}
-        for bits in (4, 6, 8):
+        for bits, of_outputs in ((8, 4), (4, 8), (6, 8), (8, 8)):
             for op in self.graph.operations():
-                op.bits, op.max = bits, TOPS.get(bits, 255)
+                op.bits, op.max = bits, TOPS[of_outputs]
             net.choose(self.seen)
-            net.walk(lambda stage, op, inputs, bits=bits: self._keep(op, inputs, bits))
+            net.walk(lambda stage, op, inputs: self._keep(op, inputs, bits, of_outputs))
 
     @torch.no_grad()
-    def _keep(self, op, inputs, bits):
-        if op.op == "conv":
+    def _keep(self, op, inputs, bits, of_outputs):
+        if op.op == "conv" and of_outputs == 8:
             weight, scale = self.net.integer_weight(op, inputs)
             in_scale = per_channel(inputs, [i.scale for i in inputs], weight.device)
             self.errors.setdefault(op.out, {})[bits] = weight * scale.view(-1, 1, 1, 1) / in_scale - self.net.weight(op)
-        if op.out in self.owner and bits in TOPS:
+        if op.out in self.owner and bits == 8:
             shape = self.net.shape(op, inputs)
-            self.grids.setdefault(op.out, {})[bits] = (shape.scale, shape.zero, self.owner[op.out].max)
+            self.grids.setdefault(op.out, {})[of_outputs] = (shape.scale, shape.zero, self.owner[op.out].max)
 
     def measure(self, windows, seed=0):
         """Estimates both from each of `windows`, (1, frames, height, width); returns itself."""

@@ -69,7 +69,7 @@ def test_a_sensitive_layer_gets_more_bits(make_net, windows):
     assert all(op.max == 255 for op in net.graph.operations() if op.wide)
 
 
-@pytest.mark.parametrize("budgets", [(8, 8), (5, 8), (6, 5)])
+@pytest.mark.parametrize("budgets", [(8, 8), (4, 8), (6, 5)])
 def test_added_error_is_that_of_the_picture(make_net, windows, budgets):
     net = make_net(2)
     sensitivity = Sensitivity(net, windows[:4]).measure(windows * 4)
@@ -78,7 +78,7 @@ def test_added_error_is_that_of_the_picture(make_net, windows, budgets):
     plain.load_state_dict(net.state_dict(), strict=False)
     with torch.no_grad():
         added = (net(low) - plain(low)).square().mean().item()
-    assert 0.4 < added_error(net.graph, sensitivity) / added < 2.5
+    assert 0.5 < added_error(net.graph, sensitivity) / added < 2
 
 
 def test_formats_are_inherited(make_net):

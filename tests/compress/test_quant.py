@@ -206,7 +206,7 @@ def test_extremes_of_all_batches_are_among_what_is_kept(make_net, monkeypatch):
     op = next(op for op in seen.graph.operations() if op.out == "block0")
     seen.values.clear()
     tensors = [torch.randn(2, 4, 8, 8) for _ in range(3)]
-    tensors[0][1, 2, 3, 4], tensors[2][0, 1, 5, 6] = -90, 70
+    tensors[1][1, 2, 3, 4], tensors[1][0, 1, 5, 6] = -90, 70
     for seen.weights, tensor in zip(([], [torch.ones(2)], [torch.ones(2)] * 2), tensors):
         seen.keep(seen.values, op, tensor)
     seen.weights = [torch.ones(2)] * 3
