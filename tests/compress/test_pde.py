@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from compress.ablation.pde import uniform
 from compress.graph import Graph
 from compress.net import Net
 from compress.pde import Sensitivity, added_error, assign, average_bits, choose, formats, hessian_traces, rank_correlation, work
@@ -79,6 +80,13 @@ def test_added_error_is_that_of_the_picture(make_net, windows, budgets):
     with torch.no_grad():
         added = (net(low) - plain(low)).square().mean().item()
     assert 0.5 < added_error(net.graph, sensitivity) / added < 2
+
+
+def test_uniform_bits_spare_the_residual(make_net, windows):
+    net = make_net(2)
+    uniform(net, net.observe(windows[:2]), 4, 4)
+    assert {op.out: op.bits for op in net.graph.operations() if op.bits != 4} == {"residual": 8}
+    assert all(op.max == 15 for op in net.graph.operations())
 
 
 def test_formats_are_inherited(make_net):
