@@ -30,6 +30,7 @@ from .quant import QuantNet, per_channel, value_input
 from .train import load, save
 
 TOPS = {8: 255, 4: 15}  # greatest value of an activation of so many bits
+BITS = {top: bits for bits, top in TOPS.items()}
 CALIBRATION_BATCHES = 4
 STEP = 1e-3  # of the weights, for the Hessian's finite differences
 
@@ -216,10 +217,9 @@ def choose(net, sensitivity, weight_bits, activation_bits=8, weigh="weights"):
 
 def added_error(graph, sensitivity):
     """What all of the roundings chosen add to the mean square error, untrained."""
-    bits = {255: 8, 15: 4}
     chosen = {op.out: op for op in graph.operations()}
     weights = sum(errors[chosen[name].bits] for name, errors in sensitivity.weights.items())
-    return weights + sum(errors[bits[chosen[name].max]] for name, errors in sensitivity.outputs.items())
+    return weights + sum(errors[BITS[chosen[name].max]] for name, errors in sensitivity.outputs.items())
 
 
 def print_table(graph, sensitivity, traces):
@@ -237,7 +237,7 @@ def print_table(graph, sensitivity, traces):
             check = hessian_loss(sensitivity, traces, op.out, 4) * 255**2
             cells = [weights[op.out], f"{macs[op.out] / total:.1%}", errors, f"{check:.1e}", op.bits]
         if output:
-            cells += [", ".join(f"{output[b] * 255**2:.1e}" for b in (8, 4)), {255: 8, 15: 4}[op.max]]
+            cells += [", ".join(f"{output[b] * 255**2:.1e}" for b in (8, 4)), BITS[op.max]]
         else:
             cells += ["", 16]
         print(f"| {op.out} | " + " | ".join(map(str, cells)) + " |")

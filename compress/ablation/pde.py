@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from ..evaluate import network_psnr
-from ..pde import CALIBRATION_BATCHES, TOPS, Sensitivity, average_bits, choose, rank_correlation, work
+from ..pde import BITS, CALIBRATION_BATCHES, TOPS, Sensitivity, average_bits, choose, rank_correlation, work
 from ..qap import PROGRESS, NoisyNet, ProgressiveLoss
 from ..train import batches, load, train
 from .compare import arguments, compare, parse, save, subplots
@@ -69,7 +69,7 @@ def run(args, results, keep_results):
         chosen = {op.out: op for op in net.graph.operations()}
         row = dict(
             weights=average_bits(weights, {n: chosen[n].bits for n in weights}),
-            activations=average_bits(values, {n: {255: 8, 15: 4}[chosen[n].max] for n in values}),
+            activations=average_bits(values, {n: BITS[chosen[n].max] for n in values}),
             calibrated=network_psnr(net, args.bench),
         )
         longer = argparse.Namespace(**{**vars(args), "out": args.folder / f"{name.replace('/', '-').replace(' ', '-')}.pt"})
