@@ -153,6 +153,8 @@ typedef struct {
                            computes until it is back; static, or NULL */
   double frame_ms;      /* time of the last frame: its push and its pull */
   double mean_ms;       /* the same, mean of all frames */
+  double noise;         /* deviation, in steps of 8 bits, of what the last frame
+                           pushed was rid of; 0: nothing */
   gsize memory;         /* bytes that the session allocated */
   guint64 copied;       /* bytes of pictures that were copied to and from the
                            GPU, since the session was made */
@@ -279,6 +281,13 @@ DSSR_API gboolean dssr_session_switch_model (
  * that lifts what is dark, and more local contrast, for bright surroundings;
  * base or not. The model and the history are the same. */
 DSSR_API void dssr_session_set_contrast (DssrSession *session, gboolean high);
+
+/* Of the frames pushed from here on, at first FALSE: where luma stands still
+ * but for noise, it is averaged over time before it is enlarged, also for the
+ * base of late frames. It is the CPU that does it, so planes are to be readable
+ * there: a dma-buf as its exporter wants it (DMA_BUF_IOCTL_SYNC). Not of RGB.
+ * docs/integer-contract.md, noise and denoise. */
+DSSR_API void dssr_session_set_denoise (DssrSession *session, gboolean denoise);
 
 /* Frames that a result comes after its input: config.lookahead, less if the
  * window is shorter, and on a GPU all frames in flight but one. */

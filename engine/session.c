@@ -7,6 +7,7 @@
 #include "engine/session.h"
 #include "engine/picture.h"
 
+#include <math.h>
 #include <string.h>
 
 #define MAX_THREADS 64
@@ -56,6 +57,14 @@ static Held *
 get_held (const DssrSession *session, gint64 number)
 {
   return &session->held[number % session->n_slots];
+}
+
+static void
+free_held (DssrSession *session)
+{
+  for (int i = 0; i < session->n_slots; i++)
+    g_free (session->held[i].own);
+  g_free (session->held);
 }
 
 /* Lets go of the frames before `number`. */
@@ -185,8 +194,8 @@ dssr_session_switch_model (
   int future = MIN (session->lookahead, past);
   /* The frame that was pulled last stays valid even if it is no history. */
   gint64 first = MAX (session->first, session->next - MAX (past, 1));
-  int n_slots =
-      MAX (past + future + session->ahead + 1, (int)(session->end - first));
+  int n_slots = MAX (
+      MAX (past, 1) + future + session->ahead + 1, (int)(session->end - first));
   cancel_flights (session);
   if (!place (session, prepared, n_slots, error))
     return FALSE;
@@ -196,8 +205,9 @@ dssr_session_switch_model (
   for (gint64 i = first; i < session->end; i++) {
     held[i % n_slots] = *get_held (session, i);
     held[i % n_slots].seen = FALSE;
+    get_held (session, i)->own = NULL;
   }
-  g_free (session->held);
+  free_held (session);
   session->held = held;
   session->n_slots = n_slots;
   session->past = past;
@@ -273,7 +283,8 @@ void
 dssr_session_free (DssrSession *session)
 {
   release_all (session);
-  g_free (session->held);
+  free_held (session);
+  dssr_denoiser_clear (&session->denoiser);
   g_clear_pointer (&session->used, dssr_prepared_unref);
   g_warn_if_fail (session->prepared->len == 0);
   g_clear_pointer (&session->gpu, dssr_gpu_free);
@@ -300,6 +311,51 @@ is_ready (const DssrSession *session)
       session, session->next + (session->drained ? 0 : session->ahead));
 }
 
+/* A plane like luma, in the memory of the slot of the next frame. */
+static DssrPlane
+get_own_plane (DssrSession *session)
+{
+  Held *held = get_held (session, session->end);
+  int bytes = session->format.depth > 8 ? 2 : 1;
+  ptrdiff_t stride = (ptrdiff_t)session->format.width * bytes;
+
+  if (!held->own)
+    held->own = g_malloc ((gsize)stride * (gsize)session->format.height);
+  return (DssrPlane){held->own, stride, bytes};
+}
+
+static DssrSamples
+get_luma (const DssrSession *session, const DssrPlane *plane)
+{
+  return dssr_picture_samples (&(DssrPicture){{*plane}}, &session->format, 0);
+}
+
+/* The first plane of the next frame, with less noise if it has some and the
+ * scene stands still. */
+static DssrPlane
+denoise (DssrSession *session, const DssrPlane *given)
+{
+  DssrDenoiser *denoiser = &session->denoiser;
+  const Held *last = session->end > session->first
+                         ? get_held (session, session->end - 1)
+                         : NULL;
+
+  if (!session->denoise || session->used->model->n_planes > 1 || !last
+      || !last->denoise) {
+    dssr_denoiser_restart (denoiser);
+    return *given;
+  }
+  DssrSamples in = get_luma (session, given);
+  DssrSamples before = get_luma (session, &last->given);
+  if (!dssr_denoiser_measure (denoiser, session->kernels, &in, &before))
+    return *given;
+  DssrPlane plane = get_own_plane (session);
+  DssrSamples out = get_luma (session, &plane);
+  DssrSamples shown = get_luma (session, &last->picture.planes[0]);
+  dssr_denoiser_run (denoiser, session->kernels, &out, &in, &shown);
+  return plane;
+}
+
 gboolean
 dssr_session_push (DssrSession *session, const DssrPicture *picture,
     gpointer frame, GDestroyNotify release, GError **error)
@@ -314,16 +370,24 @@ dssr_session_push (DssrSession *session, const DssrPicture *picture,
   if (!dssr_picture_check (picture, &session->format, error))
     return FALSE;
 
+  gint64 start = g_get_monotonic_time ();
   if (session->drained)
     release_all (session);
   session->drained = FALSE;
+  DssrPlane first = denoise (session, &picture->planes[0]);
   release_until (session, session->next - session->past);
-  *get_held (session, session->end++) = (Held){
+  Held *held = get_held (session, session->end++);
+  *held = (Held){
       .picture = *picture,
+      .given = picture->planes[0],
+      .own = held->own,
+      .denoise = session->denoise,
       .frame = frame,
       .release = release,
       .contrast = session->contrast,
   };
+  held->picture.planes[0] = first;
+  session->push_time += g_get_monotonic_time () - start;
   return TRUE;
 }
 
@@ -494,7 +558,8 @@ pull (DssrSession *session, const DssrPicture *picture, gboolean base,
   session->frames_out++;
   /* The frame just pulled stays valid even if it is no history. */
   release_until (session, session->next - MAX (session->past, 1));
-  session->frame_time = g_get_monotonic_time () - start;
+  session->frame_time = session->push_time + g_get_monotonic_time () - start;
+  session->push_time = 0;
   session->total_time += session->frame_time;
   return TRUE;
 }
@@ -534,6 +599,12 @@ dssr_session_set_contrast (DssrSession *session, gboolean high)
   session->contrast = high;
 }
 
+void
+dssr_session_set_denoise (DssrSession *session, gboolean denoise)
+{
+  session->denoise = denoise;
+}
+
 int
 dssr_session_get_latency (const DssrSession *session)
 {
@@ -546,6 +617,19 @@ dssr_session_get_device (const DssrSession *session)
   if (!session->gpu)
     return NULL;
   return dssr_device_ref (dssr_gpu_get_device (session->gpu));
+}
+
+/* Bytes for luma with less noise. */
+static gsize
+get_denoise_size (const DssrSession *session)
+{
+  gsize plane = (gsize)session->format.width * (gsize)session->format.height
+                * (session->format.depth > 8 ? 2 : 1);
+  gsize size = session->denoiser.size;
+
+  for (int i = 0; i < session->n_slots; i++)
+    size += session->held[i].own ? plane : 0;
+  return size;
 }
 
 void
@@ -566,7 +650,9 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
       .mean_ms = session->frames_out ? (double)session->total_time / 1000
                                            / (double)session->frames_out
                                      : 0,
+      .noise = sqrt (session->denoiser.variance) / 16,
       .memory = session->arena.size + dssr_prepared_get_size (session)
+                + get_denoise_size (session)
                 + (session->gpu ? dssr_gpu_get_size (session->gpu) : 0),
       .copied = session->gpu ? dssr_gpu_get_copied (session->gpu) : 0,
       .gpu_time_ns = session->gpu ? dssr_gpu_get_time (session->gpu) : 0,

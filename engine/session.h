@@ -3,13 +3,17 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "engine/denoise.h"
 #include "engine/gpu-recovery.h"
 #include "engine/network.h"
 
 #include <pthread.h>
 
 typedef struct {
-  DssrPicture picture;
+  DssrPicture picture; /* luma may be in `own` */
+  DssrPlane given;     /* its first plane as it came */
+  void *own;           /* room for luma with less noise, or NULL */
+  gboolean denoise;    /* it may be read here */
   gpointer frame;
   GDestroyNotify release;
   gboolean seen;     /* the network has its features */
@@ -47,6 +51,8 @@ struct _DssrSession {
   gint64 first, next, end;
   gboolean drained;
   gboolean contrast; /* of the frames to come is high */
+  gboolean denoise;  /* the frames to come */
+  DssrDenoiser denoiser;
 
   /* On a GPU: frames that it is given beside the one that is waited for, and
    * the end of those that it was given, which are not before `next`. */
@@ -54,7 +60,8 @@ struct _DssrSession {
   gint64 submitted;
 
   guint64 frames_out;
-  gint64 frame_time, total_time; /* microseconds */
+  /* Microseconds: of pushes since the last pull, of the last frame, of all. */
+  gint64 push_time, frame_time, total_time;
   guint64 time_ns[DSSR_N_TIMES];
 };
 

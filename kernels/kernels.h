@@ -132,6 +132,16 @@ typedef struct {
   int limit; /* of what that adds, 0 to 4095 */
 } DssrContrast;
 
+/* Averaging over time in a scene that stands still. All planes are of one size,
+ * and those that are written are no others. */
+typedef struct {
+  int variance;       /* of the noise, in 1/16 of a step of 8 bits, 1 to 2^23 */
+  DssrSamples before; /* what was put out for the frame before */
+  DssrSamples mean;   /* of the frames before: in 12 bits; or the one frame
+                         before */
+  DssrSamples next;   /* the mean with this frame, written in 12 bits */
+} DssrDenoise;
+
 typedef struct {
   const char *name; /* of the instruction set of conv */
 
@@ -207,6 +217,17 @@ typedef struct {
    * wide; y0 and y1 count output rows. */
   void (*contrast) (const DssrSamples *out, const DssrSamples *in,
       const DssrContrast *contrast, int y0, int y1);
+
+  /* The variance of noise, in 1/16 of a step of 8 bits, if that is all in which
+   * a plane differs from the one before; 0: more moves, or there is no noise
+   * worth the name, or no texture to tell by. Of the whole plane. On a GPU, the
+   * CPU does this and denoise. */
+  int (*noise) (const DssrSamples *in, const DssrSamples *before);
+
+  /* Nearer to the mean of the frames before, where it differs from that by
+   * noise. Planes are at most 4096 wide. */
+  void (*denoise) (const DssrSamples *out, const DssrSamples *in,
+      const DssrDenoise *denoise, int y0, int y1);
 } DssrKernels;
 
 /* The contract in plain C. */

@@ -99,13 +99,18 @@ gst_dssr_frames_map (GstVideoFrame *video, const GstVideoInfo *info,
   return FALSE;
 }
 
+gboolean
+gst_dssr_frames_is_mapped (const GstVideoFrame *video)
+{
+  return video->map[0].memory != NULL;
+}
+
 void
 gst_dssr_frames_unmap (GstVideoFrame *video)
 {
   g_autoptr (GstBuffer) buffer = gst_buffer_ref (video->buffer);
 
-  /* What was imported was not mapped. */
-  if (!video->map[0].memory) {
+  if (!gst_dssr_frames_is_mapped (video)) {
     gst_buffer_unref (video->buffer);
     return;
   }

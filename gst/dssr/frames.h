@@ -39,6 +39,8 @@ void gst_dssr_frame_free (GstDssrFrame *frame);
  * than mapped, or `refusal` says why not. */
 gboolean gst_dssr_frames_map (GstVideoFrame *video, const GstVideoInfo *info,
     GstBuffer *buffer, GstMapFlags flags, DssrDevice *device, GError **refusal);
+/* Whether the CPU may read it; FALSE: it was imported. */
+gboolean gst_dssr_frames_is_mapped (const GstVideoFrame *video);
 void gst_dssr_frames_unmap (GstVideoFrame *video);
 
 G_END_DECLS

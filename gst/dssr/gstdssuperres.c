@@ -26,6 +26,10 @@
  * parts and small differences to be seen. A change posts an element message
  * `dssr-contrast` with the strings `contrast` and `reason`.
  *
+ * A picture that stands still but for noise is averaged over time before it is
+ * enlarged (#GstDsSuperRes:denoise), so that its noise does not flicker; what
+ * moves is left as it is.
+ *
  * Which rung of it is used follows #GstDsSuperRes:power-mode, the battery, heat
  * and late frames (docs/power.md). A change posts an element message
  * `dssr-rung` with the strings `rung`, `previous` and `reason`.
@@ -81,6 +85,7 @@ enum {
   PROP_SCENE_CONFIDENCE,
   PROP_LUX_THRESHOLD,
   PROP_CONTRAST,
+  PROP_DENOISE,
   PROP_BACKEND,
   PROP_DEVICE,
   PROP_LOOKAHEAD,
@@ -267,10 +272,11 @@ make_stats (GstDsSuperRes *self)
       G_TYPE_STRING, self->model_path, "scene", G_TYPE_STRING,
       gst_dssr_scene_nick (self->used_scene), "scene-reason", G_TYPE_STRING,
       self->scene_reason, "bright", G_TYPE_BOOLEAN, self->bright, "contrast",
-      G_TYPE_STRING, self->high_contrast ? "high" : "normal", "rung",
-      G_TYPE_STRING, gst_dssr_rung_nick (self->used_rung), "rung-reason",
-      G_TYPE_STRING, self->rung_reason, "sub-model", G_TYPE_STRING, sub_model,
-      "backend", G_TYPE_STRING, self->stats.backend, "threads", G_TYPE_INT,
+      G_TYPE_STRING, self->high_contrast ? "high" : "normal", "noise",
+      G_TYPE_DOUBLE, self->stats.noise, "rung", G_TYPE_STRING,
+      gst_dssr_rung_nick (self->used_rung), "rung-reason", G_TYPE_STRING,
+      self->rung_reason, "sub-model", G_TYPE_STRING, sub_model, "backend",
+      G_TYPE_STRING, self->stats.backend, "threads", G_TYPE_INT,
       self->stats.threads, "frames", G_TYPE_UINT64, self->frames, "base-frames",
       G_TYPE_UINT64, self->base_frames, "frame-time", G_TYPE_UINT64,
       (guint64)(self->stats.frame_ms * GST_MSECOND), "mean-frame-time",
@@ -313,6 +319,9 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
       break;
     case PROP_CONTRAST:
       self->contrast = g_value_get_enum (value);
+      break;
+    case PROP_DENOISE:
+      self->denoise = g_value_get_boolean (value);
       break;
     case PROP_BACKEND:
       self->backend = g_value_get_enum (value);
@@ -378,6 +387,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
       break;
     case PROP_CONTRAST:
       g_value_set_enum (value, self->contrast);
+      break;
+    case PROP_DENOISE:
+      g_value_set_boolean (value, self->denoise);
       break;
     case PROP_BACKEND:
       g_value_set_enum (value, self->backend);
@@ -455,6 +467,11 @@ install_properties (GObjectClass *klass)
       g_param_spec_enum ("contrast", "Contrast",
           "Whether the picture is made to be seen in bright surroundings",
           GST_TYPE_DSSR_CONTRAST, GST_DSSR_CONTRAST_AUTO, playing));
+  g_object_class_install_property (klass, PROP_DENOISE,
+      g_param_spec_boolean ("denoise", "Denoise",
+          "Average noise over time before a frame is enlarged, where the scene "
+          "stands still (not in dma-bufs that a GPU uses where they are)",
+          TRUE, playing));
   g_object_class_install_property (klass, PROP_BACKEND,
       g_param_spec_enum ("backend", "Backend",
           "What computes; all give the same bytes", GST_TYPE_DSSR_BACKEND,
@@ -499,6 +516,9 @@ install_properties (GObjectClass *klass)
    *   `caps`, `orientation` or `default`
    * * `bright` (boolean): whether it is bright around the viewer
    * * `contrast` (string): `normal` or `high`
+   * * `noise` (double): standard deviation, in steps of 8 bits, of the noise
+   *   that was found in the last frame, of a scene that stands still, and
+   *   averaged; 0: none
    * * `rung` (string): `quality`, `balanced` or `saver`, which is wanted
    * * `rung-reason` (string): why: `default`, `power-mode`, `power-profile`,
    *   `low-battery`, `battery`, `heat`, `late`, `idle`, or `model` if that is
@@ -575,6 +595,7 @@ gst_ds_super_res_init (GstDsSuperRes *self)
   self->used_rung = GST_DSSR_RUNG_BALANCED;
   self->sensors = GST_DSSR_SENSORS_UNKNOWN;
   self->lookahead = DEFAULT_LOOKAHEAD;
+  self->denoise = TRUE;
   self->frames_in_flight = 1;
   self->scene_settings = (GstDssrSceneSettings){
       DEFAULT_SCENE_HOLD, DEFAULT_SCENE_CONFIDENCE, DEFAULT_LUX_THRESHOLD};

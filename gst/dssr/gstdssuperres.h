@@ -32,6 +32,7 @@ struct _GstDsSuperRes {
   GstDssrScene scene;
   GstDssrSceneSettings scene_settings;
   GstDssrContrast contrast;
+  gboolean denoise;
   DssrBackend backend;
   gchar *device; /* NULL: the best */
   guint lookahead;

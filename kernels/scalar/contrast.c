@@ -133,22 +133,6 @@ adjust (int16_t *restrict samples, const int16_t *restrict means,
   }
 }
 
-static void
-store (const DssrSamples *out, const int16_t *samples, int x, int n, int y)
-{
-  char *row = (char *)out->data + y * out->stride + x * (ptrdiff_t)out->step;
-
-  if (out->depth == 8 && out->step == 1)
-    for (int i = 0; i < n; i++)
-      ((uint8_t *)row)[i] = samples[i];
-  else if (out->depth == 8)
-    for (int i = 0; i < n; i++)
-      ((uint8_t *)row)[i * (ptrdiff_t)out->step] = samples[i];
-  else
-    for (int i = 0; i < n; i++)
-      *(uint16_t *)(row + i * (ptrdiff_t)out->step) = samples[i] << out->shift;
-}
-
 void
 DSSR_KERNEL (contrast) (const DssrSamples *out, const DssrSamples *in,
     const DssrContrast *contrast, int y0, int y1)
@@ -173,7 +157,7 @@ DSSR_KERNEL (contrast) (const DssrSamples *out, const DssrSamples *in,
             (n + side - 1) / side);
       load_samples (samples, out, x, n, y);
       adjust (samples, around, contrast, out->depth, n);
-      store (out, samples, x, n, y);
+      put_samples (out, samples, x, n, y);
     }
   }
 }

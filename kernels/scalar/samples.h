@@ -1,4 +1,4 @@
-/* Reading a row of a picture's plane.
+/* Reading and writing a row of a picture's plane.
  *
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
@@ -38,4 +38,22 @@ load_samples (int16_t *restrict dst, const DssrSamples *s, int x0, int n, int y)
     dst[i] = dst[begin];
   for (int i = end; i < n; i++)
     dst[i] = dst[end - 1];
+}
+
+/* The other way round, for samples that all lie in the picture. */
+static inline void
+put_samples (
+    const DssrSamples *s, const int16_t *restrict samples, int x0, int n, int y)
+{
+  char *row = (char *)s->data + y * s->stride + x0 * (ptrdiff_t)s->step;
+
+  if (s->depth == 8 && s->step == 1)
+    for (int i = 0; i < n; i++)
+      ((uint8_t *)row)[i] = samples[i];
+  else if (s->depth == 8)
+    for (int i = 0; i < n; i++)
+      ((uint8_t *)row)[i * (ptrdiff_t)s->step] = samples[i];
+  else
+    for (int i = 0; i < n; i++)
+      *(uint16_t *)(row + i * (ptrdiff_t)s->step) = samples[i] << s->shift;
 }

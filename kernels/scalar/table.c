@@ -28,6 +28,8 @@ DSSR_PASTE (kernels, DSSR_ISA) (void)
       .head = DSSR_KERNEL (head),
       .head_planes = DSSR_KERNEL (head_planes),
       .contrast = DSSR_KERNEL (contrast),
+      .noise = DSSR_KERNEL (noise),
+      .denoise = DSSR_KERNEL (denoise),
   };
   return &table;
 }

@@ -37,6 +37,7 @@ test_properties (void)
       {"scene-confidence", GST_PARAM_MUTABLE_PLAYING},
       {"lux-threshold", GST_PARAM_MUTABLE_PLAYING},
       {"contrast", GST_PARAM_MUTABLE_PLAYING},
+      {"denoise", GST_PARAM_MUTABLE_PLAYING},
       {"backend", GST_PARAM_MUTABLE_READY},
       {"lookahead", GST_PARAM_MUTABLE_READY},
       {"threads", GST_PARAM_MUTABLE_READY},
@@ -72,9 +73,9 @@ test_values (void)
       {"scale", "4"}, {"scene", "landscape"}, {"scene", "portrait"},
       {"scene", "auto"}, {"scene-hold", "30"}, {"scene-confidence", "0.75"},
       {"lux-threshold", "1000"}, {"contrast", "high"}, {"contrast", "auto"},
-      {"backend", "scalar"}, {"backend", "cpu"}, {"backend", "vulkan"},
-      {"backend", "auto"}, {"lookahead", "3"}, {"threads", "64"},
-      {"power-mode", "auto"}, {"power-mode", "performance"},
+      {"denoise", "false"}, {"backend", "scalar"}, {"backend", "cpu"},
+      {"backend", "vulkan"}, {"backend", "auto"}, {"lookahead", "3"},
+      {"threads", "64"}, {"power-mode", "auto"}, {"power-mode", "performance"},
       {"power-mode", "balanced"}, {"power-mode", "saver"},
       {"thermal-limit", "75"}, {"model", "/some/file"}, {"device", "0"}};
   GstElement *element = test_element (NULL, 1);

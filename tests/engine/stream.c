@@ -157,6 +157,27 @@ image_draw (Image *image, int number)
 }
 
 void
+image_draw_still (Image *image, int number)
+{
+  int top = (1 << image->format.depth) - 1;
+  int unit = 1 << (image->format.depth - 8);
+  g_autoptr (GRand) rng = g_rand_new_with_seed ((guint32)number);
+
+  for (int plane = 0; plane < n_planes (&image->format); plane++) {
+    for (int y = 0; y < image_height (image, plane); y++) {
+      for (int x = 0; x < image_width (image, plane); x++) {
+        int waves = (x + y / 2) * 37 % 100 + (x / 3 * 29 + y * 23) % 80;
+        int noise = 0;
+        for (int i = 0; i < 12; i++)
+          noise += g_rand_int_range (rng, -100, 101);
+        int value = ((40 + waves) * 100 + noise) * unit / 100;
+        image_set (image, plane, x, y, CLAMP (value, 0, top));
+      }
+    }
+  }
+}
+
+void
 image_append (const Image *image, GByteArray *samples)
 {
   for (int plane = 0; plane < n_planes (&image->format); plane++) {
@@ -260,13 +281,18 @@ stream_run (const Stream *stream, const int *numbers)
       g_queue_clear (&expected);
     } else if (*numbers == HIGH || *numbers == NORMAL) {
       dssr_session_set_contrast (session, *numbers == HIGH);
+    } else if (*numbers == DENOISE || *numbers == KEEP_NOISE) {
+      dssr_session_set_denoise (session, *numbers == DENOISE);
     } else if (*numbers == SWITCH) {
       g_autoptr (DssrModel) other = load_model (stream->other);
       use_model (session, other);
     } else {
       Image *image =
           image_new_shared (&stream->config.format, &stream->layout, device);
-      image_draw (image, *numbers);
+      if (stream->still)
+        image_draw_still (image, *numbers);
+      else
+        image_draw (image, *numbers);
       g_ptr_array_add (images, image);
       g_queue_push_tail (&expected, image);
       dssr_session_push (

@@ -31,6 +31,9 @@ void image_free (Image *image);
 void image_release (gpointer image); /* counts */
 /* Moving shapes and noise; frame `number` of a video. */
 void image_draw (Image *image, int number);
+/* The same shapes for each number, with noise of deviation 2 (in steps of 8
+ * bits). */
+void image_draw_still (Image *image, int number);
 int image_get (const Image *image, int plane, int x, int y);
 void image_set (Image *image, int plane, int x, int y, int value);
 int image_width (const Image *image, int plane);
@@ -43,16 +46,18 @@ DssrModel *load_model (const char *name);
 void use_model (DssrSession *session, DssrModel *model);
 
 /* Pushes frames by number of one video (-1: drain, -2: reset, -3: switch to
- * `other`, -4 and -5: high and normal contrast) and returns the enlarged
- * frames, an array of GBytes; a drain is at the end. The session is made by
- * `config`. */
+ * `other`, -4 and -5: high and normal contrast, -6 and -7: denoised and not)
+ * and returns the enlarged frames, an array of GBytes; a drain is at the end.
+ * The session is made by `config`. */
 enum {
   END = G_MININT,
   DRAIN = -1,
   RESET = -2,
   SWITCH = -3,
   HIGH = -4,
-  NORMAL = -5
+  NORMAL = -5,
+  DENOISE = -6,
+  KEEP_NOISE = -7,
 };
 
 typedef struct {
@@ -61,6 +66,7 @@ typedef struct {
   DssrSessionConfig config;
   Layout layout;
   int base_from, base_to; /* outputs made by pull_base */
+  gboolean still;         /* image_draw_still */
   gboolean shared;        /* pictures in memory that the GPU shares */
   DssrStats *stats;       /* of the session at its end, or NULL */
 } Stream;

@@ -130,6 +130,24 @@ test_contrast (void)
   }
 }
 
+/* Averaged on the CPU, in memory of its own or that the GPU shares. */
+static void
+test_denoise (void)
+{
+  for (int i = 0; i < 4; i++) {
+    Stream stream = stream_of (i & 1 ? "x4" : "x2", 83, 70);
+    stream.config.format.depth = i & 2 ? 10 : 8;
+    stream.config.frames_in_flight = i;
+    stream.layout.alignment = 4;
+    stream.shared = i & 1;
+    stream.still = TRUE;
+    stream.base_from = 4;
+    stream.base_to = 5;
+    check_same (stream, NUMBERS (DENOISE, 0, 1, 2, 3, 4, KEEP_NOISE, 5, DENOISE,
+                            6, 7, 8, DRAIN, 9, 10));
+  }
+}
+
 /* Three planes that the network sees: also where two of them alternate, in
  * memory that the GPU shares, late, with high contrast, in flight. */
 static void
@@ -517,6 +535,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vulkan/layouts", test_layouts);
   g_test_add_func ("/vulkan/turns", test_turns);
   g_test_add_func ("/vulkan/contrast", test_contrast);
+  g_test_add_func ("/vulkan/denoise", test_denoise);
   g_test_add_func ("/vulkan/rgb", test_rgb);
   g_test_add_func ("/vulkan/flights", test_flights);
   g_test_add_func ("/vulkan/cancelled-flights", test_cancelled_flights);

@@ -213,3 +213,116 @@ reference_contrast (const DssrSamples *out, const DssrSamples *in,
   }
   g_free (squares.means);
 }
+
+/* In quarters of a step of 8 bits. */
+static gint64
+quarters (const DssrSamples *s, int x, int y)
+{
+  const gint64 value = get (s, x, y);
+  return s->depth > 10 ? floor_shift (value, s->depth - 10)
+                       : value << (10 - s->depth);
+}
+
+static gint64
+both (const DssrSamples *a, const DssrSamples *b, int x, int y)
+{
+  return quarters (a, x, y) + quarters (b, x, y);
+}
+
+/* The energy of the difference of a square, if it is noise; else -1. */
+static gint64
+noise_of_square (
+    const DssrSamples *in, const DssrSamples *before, int x0, int y0)
+{
+  gint64 D = 0, X = 0, Y = 0, MX = 0, MY = 0, S = 0;
+
+  for (int y = y0; y < y0 + 16; y++) {
+    for (int x = x0; x < x0 + 16; x++) {
+      const gint64 d = quarters (in, x, y) - quarters (before, x, y);
+      const gint64 gx =
+          both (in, before, x + 1, y) - both (in, before, x - 1, y);
+      const gint64 gy =
+          both (in, before, x, y + 1) - both (in, before, x, y - 1);
+      D += d * d;
+      X += gx * gx;
+      Y += gy * gy;
+      MX += gx * d;
+      MY += gy * d;
+      S += d;
+    }
+  }
+  const gboolean noisy = X + Y > 128 * D && MX * MX <= X * D / 32
+                         && MY * MY <= Y * D / 32 && S * S <= 8 * D;
+  return noisy ? D : -1;
+}
+
+static int
+compare (gconstpointer a, gconstpointer b)
+{
+  const gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
+  return x < y ? -1 : x > y;
+}
+
+int
+reference_noise (const DssrSamples *in, const DssrSamples *before)
+{
+  g_autoptr (GArray) noises = g_array_new (FALSE, FALSE, sizeof (gint64));
+  const int columns = in->width / 16, rows = in->height / 16;
+  int step = 1, squares = 0;
+
+  while (((columns + step - 1) / step) * ((rows + step - 1) / step) > 256)
+    step++;
+  for (int y = 0; y < rows; y += step) {
+    for (int x = 0; x < columns; x += step) {
+      const gint64 noise = noise_of_square (in, before, 16 * x, 16 * y);
+      squares++;
+      if (noise >= 0)
+        g_array_append_val (noises, noise);
+    }
+  }
+  if (noises->len < 4 || 10 * (int)noises->len < squares)
+    return 0;
+  g_array_sort (noises, compare);
+  const gint64 noise = g_array_index (noises, gint64, noises->len / 4);
+  return noise < 4096 ? 0 : noise / 32;
+}
+
+void
+reference_denoise (const DssrSamples *out, const DssrSamples *in,
+    const DssrDenoise *denoise, int y0, int y1)
+{
+  const int up = 12 - in->depth, mean_up = 12 - denoise->mean.depth;
+  gint64 deviation = 0;
+
+  while ((deviation + 1) * (deviation + 1) <= denoise->variance)
+    deviation++;
+  for (int y = y0; y < y1; y++) {
+    for (int x = 0; x < in->width; x++) {
+      gint64 sum = 0, squares = 0;
+      for (int j = -2; j <= 2; j++) {
+        for (int i = -2; i <= 2; i++) {
+          const gint64 r = (get (in, x + i, y + j) << up)
+                           - (get (&denoise->mean, x + i, y + j) << mean_up);
+          sum += r;
+          squares += r * r;
+        }
+      }
+      const gint64 now = get (in, x, y) << up, mean = get (&denoise->mean, x, y)
+                                                      << mean_up;
+      const gint64 beyond =
+          limit (ABS (sum) - 10 * deviation, 0, 14 * deviation);
+      const gint64 slope = (28 << 16) / (14 * deviation) + 1;
+      gint64 part = 32;
+      if (squares <= 100 * denoise->variance)
+        part = 4 + floor_shift (beyond * slope, 16);
+      const gint64 next = mean + floor_shift (part * (now - mean) + 16, 5);
+      const gint64 before = get (&denoise->before, x, y);
+      set (&denoise->next, x, y, next);
+      if (ABS (next - (before << up)) < 1 << up)
+        set (out, x, y, before);
+      else
+        set (out, x, y,
+            MIN (floor_shift (next + rounding (up), up), (1 << in->depth) - 1));
+    }
+  }
+}

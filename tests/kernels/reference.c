@@ -326,6 +326,8 @@ reference_kernels (void)
       .head = reference_head,
       .head_planes = reference_head_planes,
       .contrast = reference_contrast,
+      .noise = reference_noise,
+      .denoise = reference_denoise,
   };
   return &table;
 }

@@ -24,6 +24,9 @@ void reference_head_planes (const DssrSamples *out, const DssrSamples *in,
     bool linear, int shuffle, int y0, int y1);
 void reference_contrast (const DssrSamples *out, const DssrSamples *in,
     const DssrContrast *contrast, int y0, int y1);
+int reference_noise (const DssrSamples *in, const DssrSamples *before);
+void reference_denoise (const DssrSamples *out, const DssrSamples *in,
+    const DssrDenoise *denoise, int y0, int y1);
 
 /* floor (a / 2^s): gcc and clang shift as the contract does. */
 static inline gint64

@@ -1,0 +1,173 @@
+/* Noise of a still scene, through the element.
+ *
+ * SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "common.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { WIDTH = 95, HEIGHT = 81, FRAMES = 6 };
+
+/* Frame n: the same texture each time, moved by `motion` samples a frame, with
+ * noise. */
+static GstBuffer *
+make_frame (const GstVideoInfo *info, guint n, gdouble motion)
+{
+  GstBuffer *buffer = gst_buffer_new_allocate (NULL, info->size, NULL);
+  g_autoptr (GRand) rand = g_rand_new_with_seed (n);
+  GstVideoFrame video;
+
+  g_assert_true (gst_video_frame_map (&video, info, buffer, GST_MAP_WRITE));
+  for (gint y = 0; y < HEIGHT; y++) {
+    for (gint x = 0; x < WIDTH; x++) {
+      gdouble u = x - motion * n;
+      gdouble value = 120 + 60 * sin (u / 3.1 + y / 5.3)
+                      + 40 * sin (u / 7.7 - y / 2.3)
+                      + g_rand_double_range (rand, -4, 4);
+      guint8 *pixel = GST_VIDEO_FRAME_PLANE_DATA (&video, 0);
+      pixel += y * GST_VIDEO_FRAME_PLANE_STRIDE (&video, 0)
+               + x * GST_VIDEO_FRAME_COMP_PSTRIDE (&video, 0);
+      for (gint c = 0; c < GST_VIDEO_FRAME_COMP_PSTRIDE (&video, 0); c++)
+        pixel[c] = (guint8)lround (value);
+    }
+  }
+  gst_video_frame_unmap (&video);
+  GST_BUFFER_PTS (buffer) = n * TEST_DURATION;
+  GST_BUFFER_DURATION (buffer) = TEST_DURATION;
+  return buffer;
+}
+
+static GstHarness *
+start (const gchar *format, gboolean denoise)
+{
+  GstElement *element = test_element ("x2-zero", 0);
+
+  g_object_set (element, "denoise", denoise, NULL);
+  return test_harness (element, test_caps (format, WIDTH, HEIGHT));
+}
+
+static GstBuffer *
+send (GstHarness *h, guint n, gdouble motion, GstBufferFlags flags)
+{
+  GstVideoInfo info = test_src_info (h);
+  GstBuffer *frame = make_frame (&info, n, motion);
+
+  GST_BUFFER_FLAG_SET (frame, flags);
+  g_assert_cmpint (gst_harness_push (h, frame), ==, GST_FLOW_OK);
+  GstBuffer *out = test_pull (h);
+  g_assert_nonnull (out);
+  return out;
+}
+
+static gdouble
+get_noise (GstHarness *h)
+{
+  g_autoptr (GstStructure) stats = NULL;
+  gdouble noise;
+
+  g_object_get (h->element, "stats", &stats, NULL);
+  g_assert_true (gst_structure_get_double (stats, "noise", &noise));
+  return noise;
+}
+
+/* Mean difference of bytes. */
+static gdouble
+difference (GstBuffer *a, GstBuffer *b)
+{
+  GstMapInfo x, y;
+  gdouble sum = 0;
+
+  g_assert_true (gst_buffer_map (a, &x, GST_MAP_READ));
+  g_assert_true (gst_buffer_map (b, &y, GST_MAP_READ));
+  g_assert_cmpuint (x.size, ==, y.size);
+  for (gsize i = 0; i < x.size; i++)
+    sum += abs (x.data[i] - y.data[i]);
+  sum /= (gdouble)x.size;
+  gst_buffer_unmap (a, &x);
+  gst_buffer_unmap (b, &y);
+  return sum;
+}
+
+/* Mean difference of successive frames, the first two left out. */
+static gdouble
+flicker (const gchar *format, gboolean denoise)
+{
+  GstHarness *h = start (format, denoise);
+  GstBuffer *last = NULL;
+  gdouble sum = 0;
+
+  for (guint n = 0; n < FRAMES; n++) {
+    GstBuffer *out = send (h, n, 0, 0);
+    if (n > 1)
+      sum += difference (last, out);
+    gst_clear_buffer (&last);
+    last = out;
+  }
+  gst_buffer_unref (last);
+  /* 8 / sqrt (12) = 2.3; of RGB 219 parts in 255 are luma's. */
+  if (denoise)
+    g_assert_cmpfloat_with_epsilon (get_noise (h), 2.1, 0.4);
+  else
+    g_assert_cmpfloat (get_noise (h), ==, 0);
+  test_teardown (h);
+  return sum / (FRAMES - 2);
+}
+
+static void
+test_still (gconstpointer format)
+{
+  gdouble plain = flicker (format, FALSE);
+  g_assert_cmpfloat (plain, >, 1);
+  g_assert_cmpfloat (flicker (format, TRUE), <, plain / 3);
+}
+
+/* The same bytes as without. */
+static void
+test_moves (void)
+{
+  GstHarness *h = start ("GRAY8", TRUE), *plain = start ("GRAY8", FALSE);
+
+  for (guint n = 0; n < FRAMES; n++) {
+    GstBuffer *a = send (h, n, 0.5, 0), *b = send (plain, n, 0.5, 0);
+    g_assert_cmpfloat (difference (a, b), ==, 0);
+    g_assert_cmpfloat (get_noise (h), ==, 0);
+    gst_buffer_unref (a);
+    gst_buffer_unref (b);
+  }
+  test_teardown (h);
+  test_teardown (plain);
+}
+
+/* On at first; off and on while it plays; and another scene after a
+ * discontinuity. */
+static void
+test_turns (void)
+{
+  GstHarness *h = test_harness (
+      test_element ("x2-zero", 0), test_caps ("GRAY8", WIDTH, HEIGHT));
+  GstHarness *plain = start ("GRAY8", FALSE);
+  const gboolean same[] = {TRUE, FALSE, TRUE, TRUE, FALSE, TRUE, FALSE};
+
+  for (guint n = 0; n < G_N_ELEMENTS (same); n++) {
+    g_object_set (h->element, "denoise", n != 2, NULL);
+    GstBuffer *a = send (h, n, 0, n == 5 ? GST_BUFFER_FLAG_DISCONT : 0);
+    GstBuffer *b = send (plain, n, 0, 0);
+    g_assert_cmpint (difference (a, b) == 0, ==, same[n]);
+    g_assert_cmpint (get_noise (h) == 0, ==, same[n]);
+    gst_buffer_unref (a);
+    gst_buffer_unref (b);
+  }
+  test_teardown (h);
+  test_teardown (plain);
+}
+
+int
+main (int argc, char **argv)
+{
+  test_init (&argc, &argv);
+  g_test_add_data_func ("/denoise/still/grey", "GRAY8", test_still);
+  g_test_add_data_func ("/denoise/still/rgb", "BGRx", test_still);
+  g_test_add_func ("/denoise/moves", test_moves);
+  g_test_add_func ("/denoise/turns", test_turns);
+  return test_run ();
+}
