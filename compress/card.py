@@ -96,12 +96,14 @@ def model_row(file, clips, floats):
     every, row = sum(clips.values(), []), properties(file)
     scale = row["scale"]
 
-    def element(small):
-        return enlarge(small, scale, model=file.resolve(), backend="cpu")
+    def element(small, **properties):
+        return enlarge(small, scale, model=file.resolve(), backend="cpu", **properties)
 
     row["element"] = measure(element, every, scale)
     row["degraded"] = measure_degraded(element, clips, scale)
-    row["flicker"] = flicker(element, read_clip(every[0], scale)[1][0], scale)
+    frame = read_clip(every[0], scale)[1][0]
+    row["flicker"] = flicker(element, frame, scale)
+    row["plain flicker"] = flicker(lambda small: element(small, denoise="false"), frame, scale)
     known = (CONFIGS / f"{file.stem}.toml").exists()
     if known and (checkpoint := float_file(read_config(file.stem), floats)).exists():
         net, _ = load(checkpoint)
@@ -140,11 +142,15 @@ def span(values):
 
 
 def files_table(rows):
-    header = ["model", "window", "MACs per output pixel", "weight bits, mean", "activation bits", "density", "size", "flicker"]
+    header = [
+        "model", "window", "MACs per output pixel", "weight bits, mean", "activation bits", "density", "size",
+        "flicker of the network", "flicker",
+    ]  # fmt: skip
     lines = [
         [
             name, f"{row['window']}", f"{row['macs']:.0f}", f"{row['weight bits']:.1f}", span(row["activation bits"]),
-            f"{row['density']:.0%}", f"{row['bytes'] / 1000:.0f} KB", f"{row['flicker']:.2f}",
+            f"{row['density']:.0%}", f"{row['bytes'] / 1000:.0f} KB", f"{row['plain flicker']:.2f}",
+            f"{row['flicker']:.2f}",
         ]
         for name, row in rows.items() if "macs" in row
     ]  # fmt: skip

@@ -82,6 +82,8 @@ find_variants (const Bench *bench, const BenchShape *shape, Variant *variants)
       [BENCH_BICUBIC] = offsetof (DssrKernels, bicubic),
       [BENCH_HEAD] = offsetof (DssrKernels, head),
       [BENCH_CONTRAST] = offsetof (DssrKernels, contrast),
+      [BENCH_NOISE] = offsetof (DssrKernels, noise),
+      [BENCH_DENOISE] = offsetof (DssrKernels, denoise),
       [BENCH_CONV_BORDER] = offsetof (DssrKernels, conv_border),
       [BENCH_DEFORM_ZERO] = offsetof (DssrKernels, deform_zero),
       [BENCH_SHUFFLE] = offsetof (DssrKernels, shuffle),

@@ -18,6 +18,9 @@ typedef enum {
   BENCH_BICUBIC,
   BENCH_HEAD,
   BENCH_CONTRAST,
+  /* Those that a GPU leaves to the CPU, of a plane as a whole. */
+  BENCH_NOISE,
+  BENCH_DENOISE,
   /* Those of imported models. */
   BENCH_CONV_BORDER,
   BENCH_DEFORM_ZERO,
@@ -41,6 +44,9 @@ typedef struct {
 
 /* Ends with a NULL name. */
 extern const BenchShape bench_shapes[];
+
+/* Whether it is of a plane as a whole, which the CPU works on. */
+gboolean bench_shape_is_whole (const BenchShape *shape);
 
 /* A shape with the memory it works on, at a size of the picture. Tensors are
  * rings of rows that a kernel goes through in bands, as the engine does. */

@@ -40,6 +40,8 @@ const BenchShape bench_shapes[] = {
     {.name = "bicubic x4, 10 bits", .kernel = BENCH_BICUBIC, .scale = 4, .depth = 10},
     {.name = "contrast x2", .kernel = BENCH_CONTRAST, .scale = 2, .depth = 8},
     {.name = "contrast x4, 10 bits", .kernel = BENCH_CONTRAST, .scale = 4, .depth = 10},
+    {.name = "noise", .kernel = BENCH_NOISE, .scale = 1, .depth = 8},
+    {.name = "denoise", .kernel = BENCH_DENOISE, .scale = 1, .depth = 8},
     {.name = "border 3x3 16 to 16", .kernel = BENCH_CONV_BORDER, .taps = 3, .stride = 1, .in = 16, .out = 16},
     {.name = "deform 3x3 16, zero outside", .kernel = BENCH_DEFORM_ZERO, .taps = 3, .in = 16, .out = 144},
     {.name = "shuffle 64", .kernel = BENCH_SHUFFLE, .in = 64, .out = 16},
@@ -48,3 +50,10 @@ const BenchShape bench_shapes[] = {
     {.name = "head of RGB x2", .kernel = BENCH_HEAD_PLANES, .in = 12, .scale = 2, .depth = 8},
     {.name = NULL},
 };
+/* clang-format on */
+
+gboolean
+bench_shape_is_whole (const BenchShape *shape)
+{
+  return shape->kernel == BENCH_NOISE || shape->kernel == BENCH_DENOISE;
+}

@@ -16,6 +16,7 @@ struct _BenchWork {
   int width, height;
   DssrTensor out, in[3];
   DssrSamples small[BENCH_MAX_PLANES], large[BENCH_MAX_PLANES];
+  DssrSamples mean, next; /* of denoise */
   guint8 *memory[MAX_TENSORS + 2 * BENCH_MAX_PLANES];
   int n_memory;
   GRand *rand;
@@ -59,12 +60,12 @@ init_tensor (BenchWork *work, DssrTensor *tensor, int channels, int width,
 }
 
 static void
-init_plane (BenchWork *work, DssrSamples *samples, int scale)
+init_plane (BenchWork *work, DssrSamples *samples, int scale, int depth)
 {
-  const int bytes = work->shape->depth > 8 ? 2 : 1;
+  const int bytes = depth > 8 ? 2 : 1;
   samples->width = work->width * scale;
   samples->height = work->height * scale;
-  samples->depth = work->shape->depth ? work->shape->depth : 8;
+  samples->depth = depth;
   samples->step = bytes;
   samples->stride = (ptrdiff_t)bytes * samples->width;
   const gsize size = (gsize)samples->stride * (gsize)samples->height;
@@ -78,7 +79,7 @@ init_samples (BenchWork *work, DssrSamples *planes, int scale)
 {
   const int n = work->shape->kernel == BENCH_HEAD_PLANES ? BENCH_MAX_PLANES : 1;
   for (int i = 0; i < n; i++)
-    init_plane (work, &planes[i], scale);
+    init_plane (work, &planes[i], scale, MAX (work->shape->depth, 8));
 }
 
 static void
@@ -199,11 +200,17 @@ bench_work_new (const BenchShape *shape, int width, int height)
       /* fall through */
     case BENCH_BICUBIC:
     case BENCH_CONTRAST:
+    case BENCH_NOISE:
+    case BENCH_DENOISE:
       init_samples (work, work->large, shape->scale);
       /* fall through */
     case BENCH_INPUT:
       init_samples (work, work->small, 1);
       break;
+  }
+  if (shape->kernel == BENCH_DENOISE) {
+    init_plane (work, &work->mean, 1, 12);
+    init_plane (work, &work->next, 1, 12);
   }
   if (shape->out)
     init_tensor (
@@ -304,6 +311,15 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
     case BENCH_CONTRAST:
       table->contrast (work->large, work->small, &parts.contrast, y0, y1);
       break;
+    case BENCH_NOISE:
+      table->noise (work->small, work->large);
+      break;
+    case BENCH_DENOISE: {
+      const DssrDenoise denoise = {
+          1000, work->small[0], work->mean, work->next};
+      table->denoise (work->large, work->small, &denoise, y0, y1);
+      break;
+    }
     case BENCH_CONV_BORDER:
       table->conv_border (out, in, 1, &work->conv, y0, y1);
       break;
@@ -332,7 +348,9 @@ void
 bench_work_run (BenchWork *work, const DssrKernels *table, const void *packed)
 {
   const int rows = work->large->data ? work->large->height : work->out.height;
-  const int band = MAX (1, BAND * rows / work->height);
+  const int band = bench_shape_is_whole (work->shape)
+                       ? rows
+                       : MAX (1, BAND * rows / work->height);
   work->conv.packed = packed;
   for (int y = 0; y < rows; y += band)
     run_band (work, table, y, MIN (y + band, rows));

@@ -4,6 +4,8 @@
 #include "common.h"
 
 #include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
 
 void
 test_init (int *argc, char ***argv)
@@ -185,6 +187,33 @@ test_frame (const GstVideoInfo *info, guint n)
   return buffer;
 }
 
+GstBuffer *
+test_noisy_frame (const GstVideoInfo *info, guint n, gdouble motion)
+{
+  GstBuffer *buffer = gst_buffer_new_and_alloc (GST_VIDEO_INFO_SIZE (info));
+  g_autoptr (GRand) rand = g_rand_new_with_seed (n);
+  GstVideoFrame video;
+
+  gst_buffer_memset (buffer, 0, 0, GST_VIDEO_INFO_SIZE (info));
+  g_assert_true (gst_video_frame_map (&video, info, buffer, GST_MAP_WRITE));
+  guint8 *row = GST_VIDEO_FRAME_PLANE_DATA (&video, 0);
+  gint step = GST_VIDEO_FRAME_COMP_PSTRIDE (&video, 0);
+  for (gint y = 0; y < GST_VIDEO_FRAME_HEIGHT (&video); y++) {
+    for (gint x = 0; x < GST_VIDEO_FRAME_WIDTH (&video); x++) {
+      gdouble u = x - motion * n;
+      gdouble value = 120 + 60 * sin (u / 3.1 + y / 5.3)
+                      + 40 * sin (u / 7.7 - y / 2.3)
+                      + g_rand_double_range (rand, -4, 4);
+      memset (row + x * step, (gint)lround (value), (gsize)step);
+    }
+    row += GST_VIDEO_FRAME_PLANE_STRIDE (&video, 0);
+  }
+  gst_video_frame_unmap (&video);
+  GST_BUFFER_PTS (buffer) = n * TEST_DURATION;
+  GST_BUFFER_DURATION (buffer) = TEST_DURATION;
+  return buffer;
+}
+
 void
 test_push (GstHarness *h, guint n)
 {
@@ -268,6 +297,17 @@ test_stat (GstHarness *h, const gchar *field)
   guint64 value;
 
   g_assert_true (gst_structure_get_uint64 (structure, field, &value));
+  return value;
+}
+
+gdouble
+test_stat_double (GstHarness *h, const gchar *field)
+{
+  g_autoptr (GstStructure) stats = NULL;
+  gdouble value;
+
+  g_object_get (h->element, "stats", &stats, NULL);
+  g_assert_true (gst_structure_get_double (stats, field, &value));
   return value;
 }
 

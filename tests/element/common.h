@@ -39,7 +39,10 @@ guint8 *test_component (const GstVideoFrame *video, guint component);
 
 /* Frame n of a made-up film: noise that depends on n, times of frame n. */
 GstBuffer *test_frame (const GstVideoInfo *info, guint n);
-/* The same, pushed; asserts that it is taken. */
+/* Frame n of another: one texture in all bytes, moved by `motion` samples a
+ * frame, with noise of its own, evenly from -4 to 4; of one plane. */
+GstBuffer *test_noisy_frame (const GstVideoInfo *info, guint n, gdouble motion);
+/* Frame n of the first, pushed; asserts that it is taken. */
 void test_push (GstHarness *h, guint n);
 /* What came out, or NULL if nothing did; never waits. */
 GstBuffer *test_pull (GstHarness *h);
@@ -59,4 +62,5 @@ void test_expect_error (GstHarness *h, GstMessageType type, GQuark domain,
 
 /* Field of the `stats` property. */
 guint64 test_stat (GstHarness *h, const gchar *field);
+gdouble test_stat_double (GstHarness *h, const gchar *field);
 gchar *test_stat_string (GstHarness *h, const gchar *field);

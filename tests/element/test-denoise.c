@@ -3,39 +3,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "common.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum { WIDTH = 95, HEIGHT = 81, FRAMES = 6 };
-
-/* Frame n: the same texture each time, moved by `motion` samples a frame, with
- * noise. */
-static GstBuffer *
-make_frame (const GstVideoInfo *info, guint n, gdouble motion)
-{
-  GstBuffer *buffer = gst_buffer_new_allocate (NULL, info->size, NULL);
-  g_autoptr (GRand) rand = g_rand_new_with_seed (n);
-  GstVideoFrame video;
-
-  g_assert_true (gst_video_frame_map (&video, info, buffer, GST_MAP_WRITE));
-  for (gint y = 0; y < HEIGHT; y++) {
-    for (gint x = 0; x < WIDTH; x++) {
-      gdouble u = x - motion * n;
-      gdouble value = 120 + 60 * sin (u / 3.1 + y / 5.3)
-                      + 40 * sin (u / 7.7 - y / 2.3)
-                      + g_rand_double_range (rand, -4, 4);
-      guint8 *pixel = GST_VIDEO_FRAME_PLANE_DATA (&video, 0);
-      pixel += y * GST_VIDEO_FRAME_PLANE_STRIDE (&video, 0)
-               + x * GST_VIDEO_FRAME_COMP_PSTRIDE (&video, 0);
-      for (gint c = 0; c < GST_VIDEO_FRAME_COMP_PSTRIDE (&video, 0); c++)
-        pixel[c] = (guint8)lround (value);
-    }
-  }
-  gst_video_frame_unmap (&video);
-  GST_BUFFER_PTS (buffer) = n * TEST_DURATION;
-  GST_BUFFER_DURATION (buffer) = TEST_DURATION;
-  return buffer;
-}
 
 static GstHarness *
 start (const gchar *format, gboolean denoise)
@@ -50,24 +20,13 @@ static GstBuffer *
 send (GstHarness *h, guint n, gdouble motion, GstBufferFlags flags)
 {
   GstVideoInfo info = test_src_info (h);
-  GstBuffer *frame = make_frame (&info, n, motion);
+  GstBuffer *frame = test_noisy_frame (&info, n, motion);
 
   GST_BUFFER_FLAG_SET (frame, flags);
   g_assert_cmpint (gst_harness_push (h, frame), ==, GST_FLOW_OK);
   GstBuffer *out = test_pull (h);
   g_assert_nonnull (out);
   return out;
-}
-
-static gdouble
-get_noise (GstHarness *h)
-{
-  g_autoptr (GstStructure) stats = NULL;
-  gdouble noise;
-
-  g_object_get (h->element, "stats", &stats, NULL);
-  g_assert_true (gst_structure_get_double (stats, "noise", &noise));
-  return noise;
 }
 
 /* Mean difference of bytes. */
@@ -106,9 +65,9 @@ flicker (const gchar *format, gboolean denoise)
   gst_buffer_unref (last);
   /* 8 / sqrt (12) = 2.3; of RGB 219 parts in 255 are luma's. */
   if (denoise)
-    g_assert_cmpfloat_with_epsilon (get_noise (h), 2.1, 0.4);
+    g_assert_cmpfloat_with_epsilon (test_stat_double (h, "noise"), 2.1, 0.4);
   else
-    g_assert_cmpfloat (get_noise (h), ==, 0);
+    g_assert_cmpfloat (test_stat_double (h, "noise"), ==, 0);
   test_teardown (h);
   return sum / (FRAMES - 2);
 }
@@ -130,7 +89,7 @@ test_moves (void)
   for (guint n = 0; n < FRAMES; n++) {
     GstBuffer *a = send (h, n, 0.5, 0), *b = send (plain, n, 0.5, 0);
     g_assert_cmpfloat (difference (a, b), ==, 0);
-    g_assert_cmpfloat (get_noise (h), ==, 0);
+    g_assert_cmpfloat (test_stat_double (h, "noise"), ==, 0);
     gst_buffer_unref (a);
     gst_buffer_unref (b);
   }
@@ -153,7 +112,7 @@ test_turns (void)
     GstBuffer *a = send (h, n, 0, n == 5 ? GST_BUFFER_FLAG_DISCONT : 0);
     GstBuffer *b = send (plain, n, 0, 0);
     g_assert_cmpint (difference (a, b) == 0, ==, same[n]);
-    g_assert_cmpint (get_noise (h) == 0, ==, same[n]);
+    g_assert_cmpint (test_stat_double (h, "noise") == 0, ==, same[n]);
     gst_buffer_unref (a);
     gst_buffer_unref (b);
   }

@@ -301,6 +301,38 @@ test_lost (void)
   clear (&gpu);
 }
 
+/* The noise that is found in a still scene. */
+static gdouble
+find_noise (DssrBackend backend)
+{
+  g_autoptr (GstAllocator) allocator = memfd_allocator_new ();
+  GstHarness *h =
+      test_harness (make_element (backend), test_caps ("GRAY8", 96, 80));
+  GstVideoInfo info = test_src_info (h);
+
+  for (guint n = 0; n < 2; n++) {
+    g_autoptr (GstBuffer) frame = test_noisy_frame (&info, n, 0);
+    GstBuffer *buffer = gst_buffer_new_allocate (allocator, info.size, NULL);
+    GstMapInfo map;
+    g_assert_true (gst_buffer_map (frame, &map, GST_MAP_READ));
+    gst_buffer_fill (buffer, 0, map.data, map.size);
+    gst_buffer_unmap (frame, &map);
+    g_assert_cmpint (gst_harness_push (h, buffer), ==, GST_FLOW_OK);
+  }
+  gst_buffer_unref (gst_harness_pull (h));
+  gdouble noise = test_stat_double (h, "noise");
+  test_teardown (h);
+  return noise;
+}
+
+/* The CPU does not read what the GPU imported. */
+static void
+test_denoise (void)
+{
+  g_assert_cmpfloat (find_noise (DSSR_BACKEND_CPU), >, 1);
+  g_assert_cmpint (find_noise (DSSR_BACKEND_VULKAN) == 0, ==, imports);
+}
+
 /* A dma-buf that ends before its buffer does is an error, and not a crash. */
 static void
 test_short (void)
@@ -502,6 +534,7 @@ main (int argc, char **argv)
   g_test_add_func ("/dmabuf/out", test_out);
   g_test_add_func ("/dmabuf/lost", test_lost);
   g_test_add_func ("/dmabuf/short", test_short);
+  g_test_add_func ("/dmabuf/denoise", test_denoise);
   g_test_add_func ("/dmabuf/caps-out", test_caps_out);
   if (exports)
     g_test_add_func ("/dmabuf/export", test_export);

@@ -126,7 +126,7 @@ def test_kernels(tmp_path):
     result = json.loads(file.read_text())
     rows = result['kernels']
     for kind in 'conv 3x3 16 to 16', 'conv 1x1 48 to 16', 'deform 3x3', 'head x4', 'bicubic x2', 'add', 'up2', 'attention', \
-            'contrast x2', 'border', 'deform 3x3 16, zero outside', 'shuffle', 'pool', 'modulate', 'head of RGB':
+            'contrast x2', 'noise', 'denoise', 'border', 'deform 3x3 16, zero outside', 'shuffle', 'pool', 'modulate', 'head of RGB':
         variants = [r['variant'] for r in rows if r['kernel'].startswith(kind)]
         assert variants[0] == 'scalar', kind
         assert kind in done.stdout
