@@ -18,7 +18,7 @@ enum {
   CHANCE = 8,
   LEAST_SQUARES = 4,
   LEAST_PART = 10,   /* 1 in so many squares */
-  LEAST_NOISE = 4096 /* energy of a square: half a step of 8 bits, squared */
+  LEAST_NOISE = 2048 /* energy of a square, of half a step of 8 bits */
 };
 
 typedef struct {

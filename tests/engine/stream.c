@@ -166,7 +166,8 @@ image_draw_still (Image *image, int number)
   for (int plane = 0; plane < n_planes (&image->format); plane++) {
     for (int y = 0; y < image_height (image, plane); y++) {
       for (int x = 0; x < image_width (image, plane); x++) {
-        int waves = (x + y / 2) * 37 % 100 + (x / 3 * 29 + y * 23) % 80;
+        int u = x + number / 100 * 7;
+        int waves = (u + y / 2) * 37 % 100 + (u / 3 * 29 + y * 23) % 80;
         int noise = 0;
         for (int i = 0; i < 12; i++)
           noise += g_rand_int_range (rng, -100, 101);

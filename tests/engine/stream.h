@@ -31,8 +31,8 @@ void image_free (Image *image);
 void image_release (gpointer image); /* counts */
 /* Moving shapes and noise; frame `number` of a video. */
 void image_draw (Image *image, int number);
-/* The same shapes for each number, with noise of deviation 2 (in steps of 8
- * bits). */
+/* The same shapes for each number, others from 100 on, with noise of deviation
+ * 2 (in steps of 8 bits). */
 void image_draw_still (Image *image, int number);
 int image_get (const Image *image, int plane, int x, int y);
 void image_set (Image *image, int plane, int x, int y, int value);

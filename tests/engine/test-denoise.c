@@ -141,8 +141,9 @@ test_moves (void)
       stats.memory, ==, plain_stats.memory + 83 * 70 * (2 * 2 + 3));
 }
 
-/* Nothing is remembered beyond a drain, a reset, or frames that are not to be
- * denoised. Where the network draws nothing each frame stands for itself. */
+/* Nothing is remembered beyond a drain, a reset, another scene, or frames that
+ * are not to be denoised. Where the network draws nothing each frame stands for
+ * itself. */
 static void
 test_restart (void)
 {
@@ -158,11 +159,16 @@ test_restart (void)
       &stream, NUMBERS (DENOISE, 0, 1, KEEP_NOISE, 2, DENOISE, 3, 4, 5));
 
   assert_same (late, 0, plain, 3);
+  g_autoptr (GPtrArray) scene =
+      stream_run (&stream, NUMBERS (DENOISE, 100, 101, 102));
+  g_autoptr (GPtrArray) cut =
+      stream_run (&stream, NUMBERS (DENOISE, 0, 1, 2, 100, 101, 102));
   g_assert_false (is_same (late, 1, plain, 4));
   for (guint i = 0; i < 3; i++) {
     assert_same (drained, 3 + i, late, i);
     assert_same (reset, reset->len - 3 + i, late, i);
     assert_same (off, 3 + i, late, i);
+    assert_same (cut, 3 + i, scene, i);
   }
   g_assert_false (is_same (off, 1, plain, 1));
   assert_same (off, 2, plain, 2);

@@ -284,7 +284,7 @@ reference_noise (const DssrSamples *in, const DssrSamples *before)
     return 0;
   g_array_sort (noises, compare);
   const gint64 noise = g_array_index (noises, gint64, noises->len / 4);
-  return noise < 4096 ? 0 : noise / 32;
+  return noise < 2048 ? 0 : noise / 32;
 }
 
 void

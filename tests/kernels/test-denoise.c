@@ -141,6 +141,11 @@ test_noise_random (void)
     measure_scene (layout, width, height, random_int (0, 3) / 8.0,
         random_int (0, 2), random_int (0, 12) / 4.0);
   }
+  /* As many squares as are looked at, and more. */
+  for (int i = 0; i < 10; i++) {
+    measure_scene (0, 256, 256, 0, 0, 2);
+    measure_scene (0, 272, 256, 0, 0, 2);
+  }
   measure_scene (0, LARGEST_SIDE / 2, 40, 0, 0, 2);
   measure_scene (0, 40, LARGEST_SIDE / 2, 0, 0, 2);
 }
@@ -173,34 +178,37 @@ test_noise_none (void)
     }
     g_assert_cmpint (measure_scene (layout, 200, 150, 0, 1, 1), ==, 0);
     g_assert_cmpint (measure_scene (layout, 200, 150, 0, 0, 0), ==, 0);
-    g_assert_cmpint (measure_scene (layout, 200, 150, 0, 0, 0.5), ==, 0);
+    g_assert_cmpint (measure_scene (layout, 200, 150, 0, 0, 0.25), ==, 0);
     /* Three squares are too few to tell. */
     g_assert_cmpint (measure_scene (layout, 63, 31, 0, 0, 2), ==, 0);
     g_assert_cmpint (measure_scene (layout, 80, 32, 0, 0, 2), >, 0);
   }
 }
 
-/* Without texture nothing tells noise from motion. */
+/* Without texture nothing tells noise from motion; a tenth of the squares is
+ * enough, those beside textured ones included. */
 static void
 test_noise_flat (void)
 {
+  enum { W = 11 * 16, H = 10 * 16, FEW = 2, MANY = 20 };
   g_auto (Plane) in = {0}, before = {0};
 
-  plane_init (&in, 0, 160, 160);
-  plane_init (&before, 0, 160, 160);
-  for (int textured = 4; textured <= 14; textured += 10) {
+  plane_init (&in, 0, W, H);
+  plane_init (&before, 0, W, H);
+  for (int textured = FEW; textured <= MANY; textured++) {
     draw (&in, 0, 0, 2);
     draw (&before, 0, 0, 2);
-    /* A tenth of the squares is enough, those beside textured ones included. */
-    for (int y = 0; y < 160; y++) {
-      for (int x = 0; x < 160; x++) {
-        if (y / 16 * 10 + x / 16 < textured)
+    for (int y = 0; y < H; y++) {
+      for (int x = 0; x < W; x++) {
+        if (y / 16 * 11 + x / 16 < textured)
           continue;
         set (&in, x, y, 100 + (int)noise (2));
         set (&before, x, y, 100 + (int)noise (2));
       }
     }
-    g_assert_cmpint (measure (&in, &before) > 0, ==, textured == 14);
+    const int variance = measure (&in, &before);
+    if (textured == FEW || textured == MANY)
+      g_assert_cmpint (variance > 0, ==, textured == MANY);
   }
 }
 
@@ -377,7 +385,7 @@ check_still (const DssrKernels *kernels)
   series_run (&s, kernels, FRAMES, FRAMES, 0);
   const Plane *last = &s.out[(FRAMES - 1) % 2];
   const double noisy = mean_square (&s.in, &clean);
-  g_assert_cmpfloat_with_epsilon (noisy, DEVIATION * DEVIATION, 0.4);
+  g_assert_cmpfloat_with_epsilon (noisy, DEVIATION * DEVIATION, 0.8);
   g_assert_cmpfloat (mean_square (last, &clean), <, 0.2 * noisy);
   g_assert_cmpfloat (
       mean_square (last, &s.out[FRAMES % 2]), <, 0.05 * 2 * noisy);
