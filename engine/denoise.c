@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/denoise.h"
 
-/* Of the means, and of the kernels' variance. */
+/* Of the means. */
 #define DEPTH 12
 
 void
@@ -18,17 +18,17 @@ void
 dssr_denoiser_restart (DssrDenoiser *denoiser)
 {
   denoiser->averaging = FALSE;
-  denoiser->variance = 0;
+  denoiser->noise = (DssrNoise){0};
 }
 
 gboolean
 dssr_denoiser_measure (DssrDenoiser *denoiser, const DssrKernels *kernels,
     const DssrSamples *in, const DssrSamples *before)
 {
-  denoiser->variance = kernels->noise (in, before);
-  if (!denoiser->variance)
+  denoiser->noise = kernels->noise (in, before);
+  if (!denoiser->noise.variance)
     denoiser->averaging = FALSE;
-  return denoiser->variance != 0;
+  return denoiser->noise.variance != 0;
 }
 
 static DssrSamples
@@ -62,7 +62,7 @@ dssr_denoiser_run (DssrDenoiser *denoiser, const DssrKernels *kernels,
     make_means (denoiser, in);
   guint16 *mean = denoiser->means[0], *next = denoiser->means[1];
   DssrDenoise denoise = {
-      .variance = denoiser->variance,
+      .noise = denoiser->noise,
       .before = *shown,
       .mean = denoiser->averaging ? mean_samples (mean, in) : *shown,
       .next = mean_samples (next, in),

@@ -14,8 +14,7 @@ typedef struct {
                          of the frame before */
   gsize size;         /* bytes of both */
   gboolean averaging; /* means[0] is valid */
-  int variance;       /* of the last frame's noise, in 1/16 of a step of 8 bits;
-                         0: none was found */
+  DssrNoise noise;    /* of the last frame */
 } DssrDenoiser;
 
 void dssr_denoiser_clear (DssrDenoiser *denoiser);

@@ -650,7 +650,7 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
       .mean_ms = session->frames_out ? (double)session->total_time / 1000
                                            / (double)session->frames_out
                                      : 0,
-      .noise = sqrt (session->denoiser.variance) / 16,
+      .noise = sqrt (session->denoiser.noise.variance) / 16,
       .memory = session->arena.size + dssr_prepared_get_size (session)
                 + get_denoise_size (session)
                 + (session->gpu ? dssr_gpu_get_size (session->gpu) : 0),

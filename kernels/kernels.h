@@ -132,10 +132,18 @@ typedef struct {
   int limit; /* of what that adds, 0 to 4095 */
 } DssrContrast;
 
+/* Noise of a scene that stands still, in 1/16 of a step of 8 bits. */
+typedef struct {
+  int variance; /* up to 2^23; 0: more moves, or there is no noise worth the
+                   name, or no texture to tell by */
+  int coarse;   /* the variance that white noise would have whose sums over 4x4
+                   samples are as strong: 1 to 8 times as much */
+} DssrNoise;
+
 /* Averaging over time in a scene that stands still. All planes are of one size,
  * and those that are written are no others. */
 typedef struct {
-  int variance;       /* of the noise, in 1/16 of a step of 8 bits, 1 to 2^23 */
+  DssrNoise noise;    /* not 0 */
   DssrSamples before; /* what was put out for the frame before */
   DssrSamples mean;   /* of the frames before: in 12 bits; or the one frame
                          before */
@@ -218,11 +226,9 @@ typedef struct {
   void (*contrast) (const DssrSamples *out, const DssrSamples *in,
       const DssrContrast *contrast, int y0, int y1);
 
-  /* The variance of noise, in 1/16 of a step of 8 bits, if that is all in which
-   * a plane differs from the one before; 0: more moves, or there is no noise
-   * worth the name, or no texture to tell by. Of the whole plane. On a GPU, the
-   * CPU does this and denoise. */
-  int (*noise) (const DssrSamples *in, const DssrSamples *before);
+  /* The noise in which a plane differs from the one before, if that is all. Of
+   * the whole plane. On a GPU, the CPU does this and denoise. */
+  DssrNoise (*noise) (const DssrSamples *in, const DssrSamples *before);
 
   /* Nearer to the mean of the frames before, where it differs from that by
    * noise. Planes are at most 4096 wide. */

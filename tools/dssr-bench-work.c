@@ -316,7 +316,7 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
       break;
     case BENCH_DENOISE: {
       const DssrDenoise denoise = {
-          1000, work->small[0], work->mean, work->next};
+          {1000, 1000}, work->small[0], work->mean, work->next};
       table->denoise (work->large, work->small, &denoise, y0, y1);
       break;
     }

@@ -117,7 +117,8 @@ void DSSR_KERNEL (head) (const DssrSamples *out, const DssrSamples *luma,
     int y1);
 void DSSR_KERNEL (contrast) (const DssrSamples *out, const DssrSamples *in,
     const DssrContrast *contrast, int y0, int y1);
-int DSSR_KERNEL (noise) (const DssrSamples *in, const DssrSamples *before);
+DssrNoise DSSR_KERNEL (noise) (
+    const DssrSamples *in, const DssrSamples *before);
 void DSSR_KERNEL (denoise) (const DssrSamples *out, const DssrSamples *in,
     const DssrDenoise *denoise, int y0, int y1);
 

@@ -10,10 +10,10 @@ enum {
   SIDE = 2 * REACH + 1,
   DEPTH = 12, /* of means, and of what is computed */
   /* By how much a window may differ from the mean, on the whole, in 1/25 of the
-   * noise's deviation: up to LEAST_SUM it is noise, from MOST_SUM on it is not.
-   * And what its mean square may be, in 1/25 of the noise's variance. The first
-   * frame and the next differ by two variances; the mean of 25 such samples by
-   * 7/25 of a deviation. */
+   * coarse noise's deviation: up to LEAST_SUM it is noise, from MOST_SUM on it
+   * is not. And what its mean square may be, in 1/25 of the noise's variance.
+   * The first frame and the next differ by two variances; the mean of 25 such
+   * samples by 7/25 of a deviation. */
   LEAST_SUM = 10,
   MOST_SUM = 24,
   MOST_SQUARES = 100,
@@ -67,7 +67,7 @@ square_root (int x)
 {
   int root = 0;
 
-  for (int bit = 1 << 11; bit; bit >>= 1)
+  for (int bit = 1 << 13; bit; bit >>= 1)
     if ((root + bit) * (root + bit) <= x)
       root += bit;
   return root;
@@ -80,11 +80,11 @@ put_row (const DssrSamples *out, const DssrSamples *in, const DssrDenoise *d,
   const int up = DEPTH - in->depth, round = round_of (up);
   const int mean_up = DEPTH - d->mean.depth;
   const int max = (1 << in->depth) - 1, step = 1 << up;
-  const int deviation = square_root (d->variance);
+  const int deviation = square_root (d->noise.coarse);
   const int least = LEAST_SUM * deviation;
   const int span = (MOST_SUM - LEAST_SUM) * deviation;
   const int slope = ((WHOLE - PART) << 16) / span + 1;
-  const int most_squares = MOST_SQUARES * d->variance;
+  const int most_squares = MOST_SQUARES * d->noise.variance;
   int16_t samples[BLOCK], before[BLOCK], mean[BLOCK], next[BLOCK];
 
   for (int x0 = 0; x0 < in->width; x0 += BLOCK) {
@@ -102,7 +102,8 @@ put_row (const DssrSamples *out, const DssrSamples *in, const DssrDenoise *d,
       }
       const int now = samples[i] << up, old = mean[i] << mean_up;
       const int beyond = clamp (max_int (s, -s) - least, 0, span);
-      const int part = q > most_squares ? WHOLE : PART + (beyond * slope >> 16);
+      const int more = min_int (beyond * slope >> 16, WHOLE - PART);
+      const int part = q > most_squares ? WHOLE : PART + more;
       const int t = old + ((part * (now - old) + WHOLE / 2) >> 5);
       const int off = t - (before[i] << up);
       const int held = (off < step) & (off > -step);

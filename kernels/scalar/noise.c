@@ -16,6 +16,8 @@ enum {
   /* A part of the difference's energy, in its mean, that chance explains by a
    * motion or a change of brightness in 1 square of 200. */
   CHANCE = 8,
+  PATCH = 4,       /* side of the parts of a square that are summed */
+  MOST_COARSE = 8, /* times white noise */
   LEAST_SQUARES = 4,
   LEAST_PART = 10,   /* 1 in so many squares */
   LEAST_NOISE = 2048 /* energy of a square, of half a step of 8 bits */
@@ -26,6 +28,7 @@ typedef struct {
   int64_t gradient_x, gradient_y; /* energy, 16 times */
   int64_t motion_x, motion_y;     /* difference by gradient, 4 times */
   int64_t change;                 /* sum of differences */
+  int64_t coarse;                 /* energy of the sums of patches */
 } Sums;
 
 static inline __attribute__ ((always_inline)) void
@@ -37,6 +40,23 @@ load_row (int16_t *row, const DssrSamples *plane, int x, int y)
   for (int i = 0; i < SIDE + 2; i++)
     row[i] =
         depth > DEPTH ? row[i] >> (depth - DEPTH) : row[i] << (DEPTH - depth);
+}
+
+static int64_t
+sum_patches (int16_t difference[SIDE + 2][SIDE + 2])
+{
+  int64_t energy = 0;
+
+  for (int y0 = 1; y0 <= SIDE; y0 += PATCH) {
+    for (int x0 = 1; x0 <= SIDE; x0 += PATCH) {
+      int sum = 0;
+      for (int y = y0; y < y0 + PATCH; y++)
+        for (int x = x0; x < x0 + PATCH; x++)
+          sum += difference[y][x];
+      energy += (int64_t)sum * sum;
+    }
+  }
+  return energy;
 }
 
 /* Of the square whose first sample is (x0, y0). */
@@ -70,7 +90,14 @@ measure (const DssrSamples *in, const DssrSamples *before, int x0, int y0)
     }
   }
   return (Sums){
-      difference_sum, gradient_x, gradient_y, motion_x, motion_y, change};
+      .difference = difference_sum,
+      .gradient_x = gradient_x,
+      .gradient_y = gradient_y,
+      .motion_x = motion_x,
+      .motion_y = motion_y,
+      .change = change,
+      .coarse = sum_patches (difference),
+  };
 }
 
 /* Textured, and still but for noise. */
@@ -101,24 +128,31 @@ insert (int *list, int n, int value)
   list[n] = value;
 }
 
-int
+DssrNoise
 DSSR_KERNEL (noise) (const DssrSamples *in, const DssrSamples *before)
 {
   const int columns = in->width / SIDE, rows = in->height / SIDE;
   int step = 1, noises[MAX_SQUARES], n = 0;
+  int64_t difference = 0, coarse = 0;
 
   while (count_parts (columns, step) * count_parts (rows, step) > MAX_SQUARES)
     step++;
   for (int y = 0; y < rows; y += step) {
     for (int x = 0; x < columns; x += step) {
       const Sums sums = measure (in, before, SIDE * x, SIDE * y);
-      if (is_noisy (&sums))
-        insert (noises, n++, (int)sums.difference);
+      if (!is_noisy (&sums))
+        continue;
+      insert (noises, n++, (int)sums.difference);
+      difference += sums.difference;
+      coarse += sums.coarse;
     }
   }
   const int squares = count_parts (columns, step) * count_parts (rows, step);
-  if (n < LEAST_SQUARES || LEAST_PART * n < squares)
-    return 0;
-  const int noise = noises[n / 4];
-  return noise < LEAST_NOISE ? 0 : noise / 32;
+  if (n < LEAST_SQUARES || LEAST_PART * n < squares
+      || noises[n / 4] < LEAST_NOISE)
+    return (DssrNoise){0};
+  const int variance = noises[n / 4] / 32;
+  const int times =
+      clamp ((int)(16 * coarse / difference), 16, 16 * MOST_COARSE);
+  return (DssrNoise){variance, variance * times >> 4};
 }

@@ -229,31 +229,39 @@ both (const DssrSamples *a, const DssrSamples *b, int x, int y)
   return quarters (a, x, y) + quarters (b, x, y);
 }
 
-/* The energy of the difference of a square, if it is noise; else -1. */
-static gint64
+typedef struct {
+  gint64 difference; /* energy; -1: it is no noise */
+  gint64 coarse;
+} NoiseOfSquare;
+
+static NoiseOfSquare
 noise_of_square (
     const DssrSamples *in, const DssrSamples *before, int x0, int y0)
 {
-  gint64 D = 0, X = 0, Y = 0, MX = 0, MY = 0, S = 0;
+  gint64 D = 0, X = 0, Y = 0, MX = 0, MY = 0, S = 0, C = 0, patches[16] = {0};
 
-  for (int y = y0; y < y0 + 16; y++) {
-    for (int x = x0; x < x0 + 16; x++) {
-      const gint64 d = quarters (in, x, y) - quarters (before, x, y);
+  for (int y = 0; y < 16; y++) {
+    for (int x = 0; x < 16; x++) {
+      const int u = x0 + x, v = y0 + y;
+      const gint64 d = quarters (in, u, v) - quarters (before, u, v);
       const gint64 gx =
-          both (in, before, x + 1, y) - both (in, before, x - 1, y);
+          both (in, before, u + 1, v) - both (in, before, u - 1, v);
       const gint64 gy =
-          both (in, before, x, y + 1) - both (in, before, x, y - 1);
+          both (in, before, u, v + 1) - both (in, before, u, v - 1);
       D += d * d;
       X += gx * gx;
       Y += gy * gy;
       MX += gx * d;
       MY += gy * d;
       S += d;
+      patches[y / 4 * 4 + x / 4] += d;
     }
   }
+  for (int i = 0; i < 16; i++)
+    C += patches[i] * patches[i];
   const gboolean noisy = X + Y > 128 * D && MX * MX <= X * D / 32
                          && MY * MY <= Y * D / 32 && S * S <= 8 * D;
-  return noisy ? D : -1;
+  return (NoiseOfSquare){noisy ? D : -1, C};
 }
 
 static int
@@ -263,28 +271,35 @@ compare (gconstpointer a, gconstpointer b)
   return x < y ? -1 : x > y;
 }
 
-int
+DssrNoise
 reference_noise (const DssrSamples *in, const DssrSamples *before)
 {
   g_autoptr (GArray) noises = g_array_new (FALSE, FALSE, sizeof (gint64));
   const int columns = in->width / 16, rows = in->height / 16;
   int step = 1, squares = 0;
+  gint64 difference = 0, coarse = 0;
 
   while (((columns + step - 1) / step) * ((rows + step - 1) / step) > 256)
     step++;
   for (int y = 0; y < rows; y += step) {
     for (int x = 0; x < columns; x += step) {
-      const gint64 noise = noise_of_square (in, before, 16 * x, 16 * y);
+      const NoiseOfSquare noise = noise_of_square (in, before, 16 * x, 16 * y);
       squares++;
-      if (noise >= 0)
-        g_array_append_val (noises, noise);
+      if (noise.difference < 0)
+        continue;
+      g_array_append_val (noises, noise.difference);
+      difference += noise.difference;
+      coarse += noise.coarse;
     }
   }
   if (noises->len < 4 || 10 * (int)noises->len < squares)
-    return 0;
+    return (DssrNoise){0};
   g_array_sort (noises, compare);
   const gint64 noise = g_array_index (noises, gint64, noises->len / 4);
-  return noise < 2048 ? 0 : noise / 32;
+  if (noise < 2048)
+    return (DssrNoise){0};
+  const gint64 times = limit (16 * coarse / difference, 16, 128);
+  return (DssrNoise){noise / 32, floor_shift (noise / 32 * times, 4)};
 }
 
 void
@@ -294,7 +309,7 @@ reference_denoise (const DssrSamples *out, const DssrSamples *in,
   const int up = 12 - in->depth, mean_up = 12 - denoise->mean.depth;
   gint64 deviation = 0;
 
-  while ((deviation + 1) * (deviation + 1) <= denoise->variance)
+  while ((deviation + 1) * (deviation + 1) <= denoise->noise.coarse)
     deviation++;
   for (int y = y0; y < y1; y++) {
     for (int x = 0; x < in->width; x++) {
@@ -313,8 +328,8 @@ reference_denoise (const DssrSamples *out, const DssrSamples *in,
           limit (ABS (sum) - 10 * deviation, 0, 14 * deviation);
       const gint64 slope = (28 << 16) / (14 * deviation) + 1;
       gint64 part = 32;
-      if (squares <= 100 * denoise->variance)
-        part = 4 + floor_shift (beyond * slope, 16);
+      if (squares <= 100 * denoise->noise.variance)
+        part = 4 + MIN (floor_shift (beyond * slope, 16), 28);
       const gint64 next = mean + floor_shift (part * (now - mean) + 16, 5);
       const gint64 before = get (&denoise->before, x, y);
       set (&denoise->next, x, y, next);

@@ -24,7 +24,7 @@ void reference_head_planes (const DssrSamples *out, const DssrSamples *in,
     bool linear, int shuffle, int y0, int y1);
 void reference_contrast (const DssrSamples *out, const DssrSamples *in,
     const DssrContrast *contrast, int y0, int y1);
-int reference_noise (const DssrSamples *in, const DssrSamples *before);
+DssrNoise reference_noise (const DssrSamples *in, const DssrSamples *before);
 void reference_denoise (const DssrSamples *out, const DssrSamples *in,
     const DssrDenoise *denoise, int y0, int y1);
 

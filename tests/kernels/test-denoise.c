@@ -89,12 +89,14 @@ draw (const Plane *plane, double motion, double brighter, double deviation)
 /* ---- The noise that is measured ---- */
 
 static const DssrSamples *now, *earlier;
-static int expected;
+static DssrNoise expected;
 
 static void
 check_noise (const DssrKernels *kernels)
 {
-  g_assert_cmpint (kernels->noise (now, earlier), ==, expected);
+  const DssrNoise is = kernels->noise (now, earlier);
+  g_assert_cmpint (is.variance, ==, expected.variance);
+  g_assert_cmpint (is.coarse, ==, expected.coarse);
 }
 
 /* Every table says what the reference says. */
@@ -105,7 +107,7 @@ measure (const Plane *in, const Plane *before)
   earlier = &before->samples;
   expected = reference_noise (now, earlier);
   for_each_table (check_noise, OPERATION (noise));
-  return expected;
+  return expected.variance;
 }
 
 /* Of a scene that moves by `motion` and gets brighter between its two frames.
@@ -160,6 +162,45 @@ test_noise_still (void)
       g_assert_cmpfloat_with_epsilon (is, variance * 0.95, variance * 0.15);
     }
   }
+}
+
+/* A still scene, each sample with the mean of four neighbours' noise. */
+static void
+draw_coarse (const Plane *plane, double deviation)
+{
+  const int width = plane->samples.width, height = plane->samples.height;
+  g_autofree double *noises = g_new (double, (width + 1) * (height + 1));
+
+  for (int i = 0; i < (width + 1) * (height + 1); i++)
+    noises[i] = noise (deviation) / 2;
+  draw (plane, 0, 0, 0);
+  for (int y = 0; y < height; y++) {
+    for (int x = 0; x < width; x++) {
+      const double *n = noises + y * (width + 1) + x;
+      const double sum = n[0] + n[1] + n[width + 1] + n[width + 2];
+      set (plane, x, y, get (plane, x, y) + (int)floor (sum + 0.5));
+    }
+  }
+}
+
+/* Sums over 4x4 of noise that 2x2 samples share are three times as strong as of
+ * white noise. */
+static void
+test_noise_coarse (void)
+{
+  g_auto (Plane) in = {0}, before = {0};
+
+  plane_init (&in, 0, 200, 150);
+  plane_init (&before, 0, 200, 150);
+  draw_coarse (&in, 2);
+  draw_coarse (&before, 2);
+  measure (&in, &before);
+  g_assert_cmpfloat_with_epsilon (expected.variance, 1000, 200);
+  g_assert_cmpfloat_with_epsilon (
+      expected.coarse / (double)expected.variance, 2.8, 0.5);
+  measure_scene (0, 200, 150, 0, 0, 2);
+  g_assert_cmpfloat_with_epsilon (
+      expected.coarse / (double)expected.variance, 1.05, 0.15);
 }
 
 /* What moves, however slowly, what gets brighter, and what has no noise. */
@@ -274,11 +315,12 @@ check_denoise (int layout, int width, int height)
   guarded_make_read_only (&before.memory);
   guarded_make_read_only (&mean.memory);
 
+  const int variance =
+      random_int (0, 3) ? 1 + spread * spread / 3 : random_int (1, 1 << 23);
   const Parameters p = {
       .denoise =
           {
-              .variance = random_int (0, 3) ? 1 + spread * spread / 3
-                                            : random_int (1, 1 << 23),
+              .noise = {variance, variance * random_int (1, 8)},
               .before = before.samples,
               .mean = mean.samples,
           },
@@ -291,7 +333,7 @@ check_denoise (int layout, int width, int height)
     c.operands.plane_out =
         (DssrSamples){.width = width, .height = height, .depth = 12, .step = 2};
   c.description = g_strdup_printf ("denoise %dx%d, depth %d, variance %d",
-      width, height, in.samples.depth, p.denoise.variance);
+      width, height, in.samples.depth, variance);
   check_kernel (&operation, &c, &p);
 }
 
@@ -349,7 +391,7 @@ series_run (
   }
   for (int i = 1; i < frames; i++) {
     const DssrDenoise denoise = {
-        .variance = 256 * DEVIATION * DEVIATION,
+        .noise = {256 * DEVIATION * DEVIATION, 256 * DEVIATION * DEVIATION},
         .before = s->out[(i - 1) % 2].samples,
         .mean = s->mean[(i - 1) % 2].samples,
         .next = s->mean[i % 2].samples,
@@ -425,6 +467,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/kernels/noise/random", test_noise_random);
   g_test_add_func ("/kernels/noise/still", test_noise_still);
+  g_test_add_func ("/kernels/noise/coarse", test_noise_coarse);
   g_test_add_func ("/kernels/noise/none", test_noise_none);
   g_test_add_func ("/kernels/noise/flat", test_noise_flat);
   g_test_add_func ("/kernels/denoise/random", test_denoise_random);
