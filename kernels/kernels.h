@@ -134,7 +134,7 @@ typedef struct {
 
 /* Noise of a scene that stands still, in 1/16 of a step of 8 bits. */
 typedef struct {
-  int variance; /* up to 2^23; 0: more moves, or there is no noise worth the
+  int variance; /* below 2^23; 0: more moves, or there is no noise worth the
                    name, or no texture to tell by */
   int coarse;   /* the variance that white noise would have whose sums over 4x4
                    samples are as strong: 1 to 8 times as much */

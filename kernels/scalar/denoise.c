@@ -67,7 +67,7 @@ square_root (int x)
 {
   int root = 0;
 
-  for (int bit = 1 << 13; bit; bit >>= 1)
+  for (int bit = 1 << 12; bit; bit >>= 1)
     if ((root + bit) * (root + bit) <= x)
       root += bit;
   return root;
@@ -102,8 +102,7 @@ put_row (const DssrSamples *out, const DssrSamples *in, const DssrDenoise *d,
       }
       const int now = samples[i] << up, old = mean[i] << mean_up;
       const int beyond = clamp (max_int (s, -s) - least, 0, span);
-      const int more = min_int (beyond * slope >> 16, WHOLE - PART);
-      const int part = q > most_squares ? WHOLE : PART + more;
+      const int part = q > most_squares ? WHOLE : PART + (beyond * slope >> 16);
       const int t = old + ((part * (now - old) + WHOLE / 2) >> 5);
       const int off = t - (before[i] << up);
       const int held = (off < step) & (off > -step);

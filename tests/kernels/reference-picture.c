@@ -329,7 +329,7 @@ reference_denoise (const DssrSamples *out, const DssrSamples *in,
       const gint64 slope = (28 << 16) / (14 * deviation) + 1;
       gint64 part = 32;
       if (squares <= 100 * denoise->noise.variance)
-        part = 4 + MIN (floor_shift (beyond * slope, 16), 28);
+        part = 4 + floor_shift (beyond * slope, 16);
       const gint64 next = mean + floor_shift (part * (now - mean) + 16, 5);
       const gint64 before = get (&denoise->before, x, y);
       set (&denoise->next, x, y, next);
