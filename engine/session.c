@@ -53,12 +53,6 @@ check_range (const char *what, int value, int max, GError **error)
   return FALSE;
 }
 
-static Held *
-get_held (const DssrSession *session, gint64 number)
-{
-  return &session->held[number % session->n_slots];
-}
-
 static void
 free_held (DssrSession *session)
 {
@@ -284,7 +278,7 @@ dssr_session_free (DssrSession *session)
 {
   release_all (session);
   free_held (session);
-  dssr_denoiser_clear (&session->denoiser);
+  dssr_session_clear_denoise (session);
   g_clear_pointer (&session->used, dssr_prepared_unref);
   g_warn_if_fail (session->prepared->len == 0);
   g_clear_pointer (&session->gpu, dssr_gpu_free);
@@ -311,51 +305,6 @@ is_ready (const DssrSession *session)
       session, session->next + (session->drained ? 0 : session->ahead));
 }
 
-/* A plane like luma, in the memory of the slot of the next frame. */
-static DssrPlane
-get_own_plane (DssrSession *session)
-{
-  Held *held = get_held (session, session->end);
-  int bytes = session->format.depth > 8 ? 2 : 1;
-  ptrdiff_t stride = (ptrdiff_t)session->format.width * bytes;
-
-  if (!held->own)
-    held->own = g_malloc ((gsize)stride * (gsize)session->format.height);
-  return (DssrPlane){held->own, stride, bytes};
-}
-
-static DssrSamples
-get_luma (const DssrSession *session, const DssrPlane *plane)
-{
-  return dssr_picture_samples (&(DssrPicture){{*plane}}, &session->format, 0);
-}
-
-/* The first plane of the next frame, with less noise if it has some and the
- * scene stands still. */
-static DssrPlane
-denoise (DssrSession *session, const DssrPlane *given)
-{
-  DssrDenoiser *denoiser = &session->denoiser;
-  const Held *last = session->end > session->first
-                         ? get_held (session, session->end - 1)
-                         : NULL;
-
-  if (!session->denoise || session->used->model->n_planes > 1 || !last
-      || !last->denoise) {
-    dssr_denoiser_restart (denoiser);
-    return *given;
-  }
-  DssrSamples in = get_luma (session, given);
-  DssrSamples before = get_luma (session, &last->given);
-  if (!dssr_denoiser_measure (denoiser, session->kernels, &in, &before))
-    return *given;
-  DssrPlane plane = get_own_plane (session);
-  DssrSamples out = get_luma (session, &plane);
-  DssrSamples shown = get_luma (session, &last->picture.planes[0]);
-  dssr_denoiser_run (denoiser, session->kernels, &out, &in, &shown);
-  return plane;
-}
-
 gboolean
 dssr_session_push (DssrSession *session, const DssrPicture *picture,
     gpointer frame, GDestroyNotify release, GError **error)
@@ -374,7 +323,7 @@ dssr_session_push (DssrSession *session, const DssrPicture *picture,
   if (session->drained)
     release_all (session);
   session->drained = FALSE;
-  DssrPlane first = denoise (session, &picture->planes[0]);
+  DssrPlane first = dssr_session_denoise (session, &picture->planes[0]);
   release_until (session, session->next - session->past);
   Held *held = get_held (session, session->end++);
   *held = (Held){
@@ -619,19 +568,6 @@ dssr_session_get_device (const DssrSession *session)
   return dssr_device_ref (dssr_gpu_get_device (session->gpu));
 }
 
-/* Bytes for luma with less noise. */
-static gsize
-get_denoise_size (const DssrSession *session)
-{
-  gsize plane = (gsize)session->format.width * (gsize)session->format.height
-                * (session->format.depth > 8 ? 2 : 1);
-  gsize size = session->denoiser.size;
-
-  for (int i = 0; i < session->n_slots; i++)
-    size += session->held[i].own ? plane : 0;
-  return size;
-}
-
 void
 dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
 {
@@ -652,7 +588,7 @@ dssr_session_get_stats (const DssrSession *session, DssrStats *stats)
                                      : 0,
       .noise = sqrt (session->denoiser.noise.variance) / 16,
       .memory = session->arena.size + dssr_prepared_get_size (session)
-                + get_denoise_size (session)
+                + dssr_session_get_denoise_size (session)
                 + (session->gpu ? dssr_gpu_get_size (session->gpu) : 0),
       .copied = session->gpu ? dssr_gpu_get_copied (session->gpu) : 0,
       .gpu_time_ns = session->gpu ? dssr_gpu_get_time (session->gpu) : 0,

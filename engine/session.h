@@ -3,11 +3,19 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "engine/denoise.h"
 #include "engine/gpu-recovery.h"
 #include "engine/network.h"
 
 #include <pthread.h>
+
+/* Noise of a scene that stands still: what is known of the frames before. */
+typedef struct {
+  guint16 *means[2];  /* the planes are made when there is noise; the first is
+                         of the frame before */
+  gsize size;         /* bytes of both */
+  gboolean averaging; /* means[0] is valid */
+  DssrNoise noise;    /* of the last frame */
+} DssrDenoiser;
 
 typedef struct {
   DssrPicture picture; /* luma may be in `own` */
@@ -83,3 +91,16 @@ gboolean dssr_prepared_complete (
 void dssr_prepared_leave_gpu (DssrSession *session);
 /* Bytes of all of them, but for what is on a GPU. */
 gsize dssr_prepared_get_size (const DssrSession *session);
+
+static inline Held *
+get_held (const DssrSession *session, gint64 number)
+{
+  return &session->held[number % session->n_slots];
+}
+
+/* What is to be enlarged of the first plane of the frame that is pushed,
+ * `given` as it came: itself, or a plane of the session's with less noise. */
+DssrPlane dssr_session_denoise (DssrSession *session, const DssrPlane *given);
+/* Bytes that this took. */
+gsize dssr_session_get_denoise_size (const DssrSession *session);
+void dssr_session_clear_denoise (DssrSession *session);
