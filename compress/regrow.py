@@ -32,8 +32,10 @@ def narrow_offsets(net, rank):
     if not names or op.inputs[:2] != [f"nbr.{names[0]}", f"ref.{names[0]}"] or names == [NARROW]:
         raise ValueError(f'no convolution "{OFFSETS}" reads a feature of both frames')
     channels = graph.tensors("frame")[names[0]].channels
-    if not 0 < rank <= channels or op.quads is not None:
-        raise ValueError(f'"{OFFSETS}" reads {channels} channels of each frame, dense: {rank} of them cannot be made')
+    if op.quads is not None:
+        raise ValueError(f'"{OFFSETS}" is sparse: regrow before compress.dsm')
+    if not 0 < rank <= channels:
+        raise ValueError(f'"{OFFSETS}" reads {channels} channels of each frame: {rank} of them cannot be made')
 
     state = net.state_dict()
     weight = state[f"convs.{OFFSETS}.weight"]
@@ -57,7 +59,7 @@ def widen(net, name, more):
     if op is None or len(readers) != 1 or readers[0].op != "conv" or readers[0].inputs != [name]:
         raise ValueError(f'"{name}" is no convolution whose output one other convolution alone reads')
     if op.quads is not None or readers[0].quads is not None:
-        raise ValueError(f'"{name}" or what reads it is sparse')
+        raise ValueError(f'"{name}" or what reads it is sparse: regrow before compress.dsm')
 
     state = net.state_dict()
     weight, out = state[f"convs.{name}.weight"], state[f"convs.{readers[0].out}.weight"]

@@ -1,13 +1,14 @@
 """Operations moved from offsets to reconstruction: what is computed stays, as far as its rank allows."""
 
 import sys
+from dataclasses import asdict
 
 import pytest
 import torch
 
 from compress import regrow
 from compress.edvr import edvr
-from compress.graph import quads
+from compress.graph import Graph, quads
 from compress.net import Net
 from compress.optimiser import Optimiser
 from compress.train import checkpoint, load
@@ -67,6 +68,14 @@ def test_errors(net, arguments, message, tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match=message):
         regrow.main()
     assert not (tmp_path / "out.pt").exists()
+
+
+def test_sparse_is_refused(net):
+    for name, change in (("off1", lambda n: regrow.narrow_offsets(n, 4)), ("recon0b", lambda n: regrow.widen(n, "recon0a", 4))):
+        graph = Graph.from_dict(asdict(net.graph))
+        next(op for op in graph.operations() if op.out == name).quads = 1
+        with pytest.raises(ValueError, match="is sparse: regrow before compress.dsm"):
+            change(Net(graph))
 
 
 def test_command(net, tmp_path, monkeypatch, capsys):
