@@ -133,7 +133,7 @@ test_moves (void)
   g_assert_cmpfloat (stats.noise, ==, 0);
   g_assert_cmpuint (stats.memory, ==, plain_stats.memory);
 
-  /* Two planes of means, and luma of the window and the next frame. */
+  /* Two planes of means, and luma of each frame of the window. */
   stream.still = TRUE;
   g_autoptr (GPtrArray) still =
       stream_run (&stream, NUMBERS (DENOISE, 0, 1, 2, 3, 4, 5, 6));
