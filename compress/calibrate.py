@@ -39,7 +39,7 @@ def concatenated(graph):
     names, parents = set(), {}
     for op in graph.operations():
         inputs = [i.split(".")[-1] for i in op.inputs]
-        if op.op in ("deform", "up2", "attention"):
+        if op.op in ("deform", "up2", "attention", "follow"):
             parents[op.out] = inputs[value_input(op)]
         elif op.op == "conv" and len(set(inputs)) > 1:
             names.update(inputs)

@@ -8,9 +8,11 @@ import torch.nn.functional as F
 
 from .degrade import degraded
 from .pack import SQUARE
+from .pan import MOST, pans
 
 LEAST_CONTRAST = 0.1  # of a faded sample, in parts of what it had
 FADED_LUMA = (60, 180)  # its mean
+MISSED = 0.1  # part of the pans that are a pixel off
 
 # What mirroring a picture does to its motion: rows, columns.
 DOWN, RIGHT = (np.array(signs, np.float16).reshape(2, 1, 1) for signs in ((-1, 1), (1, -1)))
@@ -33,9 +35,10 @@ class Batches:
     `motion` is that of the last batch, in pixels of the high resolution; not a number where it is not known.
     A part `degraded` of the low resolution is noisy or compressed, as real streams are. A part `faded` of the samples has less
     contrast, as haze leaves it: packs have few such pictures, and without them detail that is faint is taken for noise.
+    Networks that `follow` pans see neighbours that are shifted by whole low-resolution pixels; `motion` is what is left.
     """
 
-    def __init__(self, file, scale, batch, side, seed=None, device="cpu", degraded=0.0, faded=0.0):
+    def __init__(self, file, scale, batch, side, seed=None, device="cpu", degraded=0.0, faded=0.0, follow=False):
         self.samples = np.load(file, mmap_mode="r")
         motions = Path(file).with_suffix(".motion.npy")
         if motions.exists():
@@ -46,7 +49,7 @@ class Batches:
             self.motions = np.broadcast_to(np.array(np.nan, np.float16), shape)
         self.motion = None
         self.scale, self.batch, self.side, self.device, self.degraded = scale, batch, side, device, degraded
-        self.faded = faded
+        self.faded, self.follow = faded, follow
         self.rng = np.random.default_rng(seed)
         self.shrink = shrinking(self.samples.shape[-1], scale).to(device)
 
@@ -61,12 +64,34 @@ class Batches:
         for window in low[:worse]:
             window.copy_(torch.from_numpy(degraded(window.cpu().byte().numpy(), self.rng)))
         margin = (clips.shape[-1] - self.side) // 2 // self.scale * self.scale
-        small = slice(margin // self.scale, (margin + self.side) // self.scale)
+        motions = np.stack(motions)
+        pan = np.zeros((self.batch, low.shape[1], 2), np.int64)
+        if self.follow:
+            pan = self._pans(low, motions, margin // self.scale)
+            motions = motions - self.scale * np.delete(pan, low.shape[1] // 2, 1)[..., None, None]
         large = slice(margin, margin + self.side)
         squares = slice(margin // SQUARE, (margin + self.side) // SQUARE)
-        self.motion = torch.from_numpy(np.stack(motions))[..., squares, squares].to(self.device).float()
+        self.motion = torch.from_numpy(motions)[..., squares, squares].to(self.device).float()
         self.motion[:worse] = torch.nan
-        return low[:, :, small, small].contiguous() / 255, clips[:, clips.shape[1] // 2, large, large] / 255
+        starts, length = margin // self.scale + pan, self.side // self.scale
+        low = torch.stack([
+            torch.stack([frame[y : y + length, x : x + length] for frame, (y, x) in zip(window, start)])
+            for window, start in zip(low, starts.tolist())
+        ])  # fmt: skip
+        return low / 255, clips[:, clips.shape[1] // 2, large, large] / 255
+
+    def _pans(self, low, motions, most):
+        """(batch, window, 2): where each frame has what its centre has, where that is known for most of it; else what an
+        engine would find. Some are a pixel off, as those are."""
+        centre = low.shape[1] // 2
+        middle = np.median(motions.reshape(*motions.shape[:3], -1), -1).astype(np.float64)
+        found = np.insert(np.nan_to_num(middle) / self.scale, centre, 0, 1).round()
+        for i in np.flatnonzero(np.isnan(middle).any((1, 2))):
+            found[i] = pans(low[i].byte().cpu().numpy())
+        missed = self.rng.random(found.shape[:2]) < MISSED
+        missed[:, centre] = False
+        found[missed] += self.rng.integers(-1, 2, (missed.sum(), 2))
+        return found.clip(-min(MOST, most), min(MOST, most)).astype(np.int64)
 
     def _augment(self, clip, motion):
         if self.rng.random() < 0.5:

@@ -298,7 +298,7 @@ def main():
         sys.exit(f"{args.float}: {error}")
     net.load_state_dict(source_net.state_dict(), strict=False)
     net.to(args.device, memory_format=torch.channels_last)
-    source = batches(args, net.graph.scale)
+    source = batches(args, net.graph)
     if not args.out.exists():
         net.rank(importance(net, source))
     loss_of = annealed(taught(args, net, **fields))

@@ -102,6 +102,9 @@ class Exporter:
     def _shuffle(self, op, inputs, fields, name):
         pass
 
+    def _follow(self, op, inputs, fields, name):
+        pass
+
     def _pool(self, op, inputs, fields, name):
         fields["of"] = op.of
 

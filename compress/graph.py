@@ -25,7 +25,7 @@ class Tensor:
 
 @dataclass
 class Op:
-    """One operation. `op` is input, conv, deform, add, up2, shuffle, pool, modulate, attention or head."""
+    """One operation. `op` is input, conv, deform, add, up2, shuffle, pool, modulate, attention, follow or head."""
 
     op: str
     out: str
@@ -105,6 +105,11 @@ class Graph:
                 level += 1
             table[op.out] = Tensor(op.channels, level)
         return table
+
+    @property
+    def follows(self):
+        """Whether neighbours are shifted by the picture's pan."""
+        return any(op.op == "follow" for op in self.align)
 
     def convolutions(self):
         """(operation, channels of its inputs, times that it runs per output pixel) of every convolution."""

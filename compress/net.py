@@ -10,6 +10,7 @@ from torch import nn
 
 from . import native
 from .graph import STAGES, quad_of_channel, quads
+from .pan import pans
 from .reference import bicubic
 
 LEAKY_SLOPE = 0.1
@@ -76,13 +77,22 @@ class Net(nn.Module):
         frames = [self.run("frame", {source: self.frame_of(window, i)}) for i in range(window.shape[1])]
         ref = {f"ref.{k}": v for k, v in frames[centre].items()}
         fuse = dict(ref)
-        neighbours = [f for i, f in enumerate(frames) if i != centre or self.graph.align_centre]
-        self.aligned = [self.run("align", {**ref, **{f"nbr.{k}": v for k, v in n.items()}}) for n in neighbours]
+        moved = self.pans_of(window) if self.graph.follows else [None] * len(frames)
+        self.aligned = []
+        for i, (features, self.pans) in enumerate(zip(frames, moved)):
+            if i != centre or self.graph.align_centre:
+                self.aligned.append(self.run("align", {**ref, **{f"nbr.{k}": v for k, v in features.items()}}))
         for i, align in enumerate(self.aligned):
             fuse.update({f"nbr{i}.{k}": v for k, v in align.items()})
         height, width = (self.graph.scale * s for s in window.shape[-2:])
         self.fused = self.run("fuse", fuse)
         return self.fused["out"][..., :height, :width]
+
+    @staticmethod
+    def pans_of(window):
+        """For each frame, where each window of the batch has there what its centre has: whole pixels, rows and columns."""
+        pictures = (window.detach() * 255).round().byte().cpu().numpy()
+        return list(zip(*(pans(picture) for picture in pictures)))
 
     def base(self, window):
         planes = self.frame_of(window, window.shape[1] // 2)
@@ -136,6 +146,17 @@ class Net(nn.Module):
 
     def op_shuffle(self, op, inputs):
         return self.crop(op, F.pixel_shuffle(inputs[0], 2))
+
+    def op_follow(self, op, inputs):
+        (x,) = inputs
+        if not any(map(any, self.pans)):
+            return x
+        height, width = (torch.arange(size, device=x.device) for size in x.shape[2:])
+        moved = [
+            feature[:, (height + y).clamp(0, len(height) - 1)][:, :, (width + x).clamp(0, len(width) - 1)]
+            for feature, (y, x) in zip(x, self.pans)
+        ]
+        return torch.stack(moved).contiguous(memory_format=torch.channels_last)
 
     def op_pool(self, op, inputs):
         return (F.max_pool2d if op.of == "max" else F.avg_pool2d)(inputs[0], 3, 2, 1)

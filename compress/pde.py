@@ -58,7 +58,7 @@ def formats(graph):
         for op in getattr(graph, stage):
             if op.op in ("conv", "add") and not op.wide:
                 owner[op.out] = op
-            elif op.op in ("deform", "up2", "attention"):
+            elif op.op in ("deform", "up2", "attention", "follow"):
                 parent = owner.get(op.inputs[value_input(op)].split(".")[-1])
                 if parent:
                     owner[op.out] = parent
@@ -287,7 +287,7 @@ def main():
         parser.error("budgets are 4 to 8 bits")
     torch.set_num_threads(args.threads)
     net, state = load(args.float, QuantNet)
-    source = Batches(args.data, net.graph.scale, 16, args.side, args.seed)
+    source = Batches(args.data, net.graph.scale, 16, args.side, args.seed, follow=net.graph.follows)
     sensitivity = Sensitivity(net, [source.next()[0] for _ in range(CALIBRATION_BATCHES)])
     windows = torch.cat([source.next()[0] for _ in range(-(-args.samples // 16))]).split(1)
     sensitivity.measure(windows, args.seed)

@@ -388,6 +388,10 @@ class QuantNet(Net):
         (x,) = inputs
         return Quantised(super().op_shuffle(op, [x.q]), x.scale, x.zero, x.max)
 
+    def op_follow(self, op, inputs):
+        (x,) = inputs
+        return Quantised(super().op_follow(op, [x.q]), x.scale, x.zero, x.max)
+
     def op_pool(self, op, inputs):
         (x,) = inputs
         linear = super().op_pool(op, [x.q - x.zero]) + x.zero

@@ -30,10 +30,10 @@ def main():
     if args.seed is not None:
         torch.manual_seed(args.seed)
     net, _ = load(args.float, NoisyNet)
-    source = batches(args, net.graph.scale)
+    source = batches(args, net.graph)
     net.to(args.device, memory_format=torch.channels_last)
     if not args.out.exists():
-        seen = batches(argparse.Namespace(**{**vars(args), "faded": 0.0}), net.graph.scale)  # faint ones would take the others' range
+        seen = batches(argparse.Namespace(**{**vars(args), "faded": 0.0}), net.graph)  # faint ones would take the others' range
         net.calibrate(seen.next()[0] for _ in range(CALIBRATION_BATCHES))
     train(net, source, args, ProgressiveLoss(args.progress, taught(args, net)))
 

@@ -87,7 +87,7 @@ def main():
     base.to(args.device, memory_format=torch.channels_last)
     cost = channels if args.channels else Graph.macs
     budget = args.budget or (args.part or args.channels) * cost(base.graph)
-    source = batches(args, base.graph.scale)
+    source = batches(args, base.graph)
     net, kept = pruned_in_rounds(base, source, args, cost, budget, args.rounds, args.recovery)
     print(
         f"{base.graph.macs():.0f} to {net.graph.macs():.0f} MACs per output pixel, "

@@ -52,6 +52,7 @@ TIES = {
     "head": lambda op, channels: (),
     "add": same_ties,
     "up2": same_ties,
+    "follow": same_ties,
     "pool": same_ties,
     "modulate": same_ties,
     "shuffle": shuffle_ties,

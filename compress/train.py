@@ -163,8 +163,11 @@ def taught(args, net, **fields):
     return Distillation(teacher.to(args.device, memory_format=torch.channels_last), net.graph, **fields, **weights)
 
 
-def batches(args, scale):
-    return Batches(args.data, scale, args.batch, args.side, args.seed, args.device, args.degraded, args.faded)
+def batches(args, graph):
+    """The batches that the options ask for, as a network of this graph sees them."""
+    return Batches(
+        args.data, graph.scale, args.batch, args.side, args.seed, args.device, args.degraded, args.faded, graph.follows
+    )
 
 
 def main():
@@ -183,7 +186,7 @@ def main():
         config = tomllib.loads(args.config.read_text())
         net = Net(edvr(config["scale"], **config["network"]))
     net.to(args.device, memory_format=torch.channels_last)
-    train(net, batches(args, net.graph.scale), args, taught(args, net, **fields), **fields)
+    train(net, batches(args, net.graph), args, taught(args, net, **fields), **fields)
 
 
 if __name__ == "__main__":

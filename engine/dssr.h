@@ -289,6 +289,12 @@ DSSR_API void dssr_session_set_contrast (DssrSession *session, gboolean high);
  * docs/integer-contract.md, noise and denoise. */
 DSSR_API void dssr_session_set_denoise (DssrSession *session, gboolean denoise);
 
+/* Of the frames pushed from here on, at first TRUE: models that follow pans may
+ * find them. It is the CPU that does it, so planes are to be readable there, as
+ * for dssr_session_set_denoise; without, neighbours count as they lie.
+ * docs/integer-contract.md, pan and follow. */
+DSSR_API void dssr_session_set_follow (DssrSession *session, gboolean follow);
+
 /* Frames that a result comes after its input: config.lookahead, less if the
  * window is shorter, and on a GPU all frames in flight but one. */
 DSSR_API int dssr_session_get_latency (const DssrSession *session);

@@ -212,16 +212,28 @@ typedef struct {
   const DssrVulkanPlane *in, *out; /* that the network sees */
 } Recorder;
 
+/* Whether a node would shift by nothing: it is left out. */
+static bool
+is_still (const Recorder *recorder, int index)
+{
+  const DssrNode *node =
+      &recorder->network->plan->programs[recorder->kind].nodes[index];
+  return node->op->kind == DSSR_OP_FOLLOW
+         && dssr_pan_is_zero (recorder->run->pans[node->neighbour]);
+}
+
 /* An input of a node, where it is in memory. */
 static DssrVulkanTensor
 get_input (const Recorder *recorder, int node, int i)
 {
   const DssrGpuNetwork *network = recorder->network;
+  const DssrProgram *plan = &network->plan->programs[recorder->kind];
   const DssrRun *run = recorder->run;
-  const DssrSource source =
-      dssr_gpu_source (&network->plan->programs[recorder->kind],
-          network->programs[recorder->kind].virtual, node, i);
+  DssrSource source = dssr_gpu_source (
+      plan, network->programs[recorder->kind].virtual, node, i);
 
+  if (source.frame == DSSR_OWN && is_still (recorder, source.node))
+    source = plan->nodes[source.node].sources[0];
   if (source.frame == DSSR_OWN)
     return get_tensor (network, recorder->kind, source.node, run->slot);
   return get_tensor (network, DSSR_PROGRAM_FRAME, source.node,
@@ -281,6 +293,11 @@ record_node (const Recorder *recorder, int index)
       break;
     case DSSR_OP_SHUFFLE:
       dssr_vulkan_shuffle (commands, &out, &in[0], op->zero);
+      break;
+    case DSSR_OP_FOLLOW:
+      if (!is_still (recorder, index))
+        dssr_vulkan_follow (
+            commands, &out, &in[0], recorder->run->pans[node->neighbour]);
       break;
     case DSSR_OP_POOL:
       dssr_vulkan_pool (commands, &out, &in[0], &op->pool);
@@ -418,7 +435,9 @@ record (const DssrGpuNetwork *network, const DssrJob *job,
         .network = network,
         .commands = commands,
         .kind = DSSR_PROGRAM_ENLARGE,
-        .run = &(DssrRun){.slot = job->centre, .aligned = job->aligned},
+        .run = &(DssrRun){.slot = job->centre,
+            .aligned = job->aligned,
+            .pans = job->pans},
         .in = pictures->in,
         .out = pictures->out,
     });
@@ -468,8 +487,10 @@ make_key (const DssrGpuNetwork *network, const DssrJob *job,
     for (int j = 0; j < network->model->n_planes; j++)
       *place++ = make_place (&pictures->new_frames[i][j]);
   }
-  for (int i = 0; i < network->model->n_aligned; i++)
+  for (int i = 0; i < network->model->n_aligned; i++) {
     key->aligned[i] = job->aligned[i];
+    key->pans[i] = job->pans[i];
+  }
   for (int i = 0; i < network->model->n_planes; i++) {
     *place++ = make_place (&pictures->in[i]);
     *place++ = make_place (&pictures->out[i]);

@@ -50,6 +50,7 @@ typedef struct {
 typedef struct {
   int n_new_frames, new_frames[DSSR_MAX_WINDOW]; /* slots */
   int enlarge, centre, aligned[DSSR_MAX_WINDOW];
+  DssrPan pans[DSSR_MAX_WINDOW];
   int n_planes, pair, contrast;
   int flight;
   DssrGpuPlace places[DSSR_GPU_MAX_PLACES];

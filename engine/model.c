@@ -12,7 +12,7 @@ G_DEFINE_QUARK (dssr - error - quark, dssr_error)
 
 const char *const dssr_stage_names[] = {"frame", "align", "fuse"};
 const char *const dssr_op_names[] = {"input", "conv", "deform", "add", "up2",
-    "shuffle", "pool", "modulate", "attention", "head"};
+    "shuffle", "follow", "pool", "modulate", "attention", "head"};
 
 /* Metadata is strings, also where it means numbers. */
 static gboolean

@@ -27,6 +27,8 @@ typedef enum {
   DSSR_OP_ADD,
   DSSR_OP_UP2,
   DSSR_OP_SHUFFLE,
+  DSSR_OP_FOLLOW, /* of the align stage: a feature of the neighbour, shifted by
+                     the pan */
   DSSR_OP_POOL,
   DSSR_OP_MODULATE,
   DSSR_OP_ATTENTION,
@@ -87,6 +89,7 @@ struct _DssrModel {
                     green and blue */
   int n_aligned; /* frames that are aligned: the neighbours, and the centre
                     too if it is among them */
+  bool follows;  /* neighbours are shifted by the pan */
   bool linear;   /* the base is linear interpolation, not bicubic */
   int unshuffle;
   DssrOps stages[DSSR_N_STAGES];

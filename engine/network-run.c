@@ -131,6 +131,7 @@ run_enlarge_step (const List *list, DssrWorker *worker, int step)
   const DssrRun run = {
       .slot = job->centre,
       .aligned = job->aligned,
+      .pans = job->pans,
       .in = job->in,
       .out = job->out,
       .contrast = job->contrast,

@@ -135,10 +135,21 @@ get_tensor (const DssrNetwork *network, const DssrWorker *worker,
   return tensor;
 }
 
+/* Whether an operation would shift by nothing: it is left out. */
+static bool
+is_still (const DssrNode *node, const DssrRun *run)
+{
+  return node->op->kind == DSSR_OP_FOLLOW
+         && dssr_pan_is_zero (run->pans[node->neighbour]);
+}
+
 static DssrTensor
 get_input (const DssrNetwork *network, const DssrWorker *worker,
     const DssrProgram *program, const DssrSource *source, const DssrRun *run)
 {
+  if (source->frame == DSSR_OWN
+      && is_still (&program->nodes[source->node], run))
+    source = &program->nodes[source->node].sources[0];
   const DssrNode *node = &program->nodes[source->node];
   int slot = run->slot;
   if (source->frame != DSSR_OWN) {
@@ -214,6 +225,10 @@ dssr_network_run_node (const DssrNetwork *network, const DssrWorker *worker,
       break;
     case DSSR_OP_SHUFFLE:
       kernels->shuffle (&out, &in[0], op->zero, y0, y1);
+      break;
+    case DSSR_OP_FOLLOW:
+      if (!is_still (node, run))
+        kernels->follow (&out, &in[0], run->pans[node->neighbour], y0, y1);
       break;
     case DSSR_OP_POOL:
       kernels->pool (&out, &in[0], &op->pool, y0, y1);

@@ -47,8 +47,9 @@ typedef struct {
   bool contrast; /* is high, of what the network sees or would */
   bool enlarge;  /* by the network; all that follows up to `out` is set */
   int centre;    /* slots; all have features by then */
-  int aligned[DSSR_MAX_WINDOW]; /* in order of time */
-  DssrSamples in[3], out[3];    /* planes that the network sees */
+  int aligned[DSSR_MAX_WINDOW];  /* in order of time */
+  DssrPan pans[DSSR_MAX_WINDOW]; /* of these, if the model follows */
+  DssrSamples in[3], out[3];     /* planes that the network sees */
 
   struct {
     DssrSamples out, in;
@@ -79,9 +80,16 @@ void dssr_network_run (
 typedef struct {
   int slot;                    /* of the new frame, or of the centre */
   const int *aligned;          /* slots */
+  const DssrPan *pans;         /* of these */
   const DssrSamples *in, *out; /* planes */
   bool contrast;               /* is high */
 } DssrRun;
+
+static inline bool
+dssr_pan_is_zero (DssrPan pan)
+{
+  return pan.x == 0 && pan.y == 0;
+}
 
 /* The rows from y0 to y1 - 1 of one operation. */
 void dssr_network_run_node (const DssrNetwork *network,

@@ -289,6 +289,26 @@ read_pool (DssrReader *reader, GError **error)
 }
 
 static gboolean
+read_follow (DssrReader *reader, GError **error)
+{
+  const DssrInput *from = &reader->op->inputs[0];
+
+  if (reader->stage != DSSR_STAGE_ALIGN || from->stage != DSSR_STAGE_FRAME
+      || from->neighbour == DSSR_CENTRE)
+    return dssr_fail (error, reader->where,
+        "in[0] is no neighbour's: only a feature of one, in align, can follow");
+  if (reader->op->level != 0 || reader->model->unshuffle != 1
+      || reader->model->n_planes != 1)
+    return dssr_fail (error, reader->where,
+        "in[0] must have a pixel for each of luma: level 0, unshuffle 1");
+  if (!expect_wide (reader, 0, false, error))
+    return FALSE;
+  make_like (reader, 0);
+  reader->model->follows = true;
+  return TRUE;
+}
+
+static gboolean
 read_shuffle (DssrReader *reader, GError **error)
 {
   DssrOp *op = reader->op;
@@ -378,6 +398,7 @@ const DssrKind dssr_kinds[DSSR_OP_HEAD + 1] = {
     [DSSR_OP_ADD] = {read_add, 2, 2},
     [DSSR_OP_UP2] = {read_up2, 1, 1},
     [DSSR_OP_SHUFFLE] = {read_shuffle, 1, 1},
+    [DSSR_OP_FOLLOW] = {read_follow, 1, 1},
     [DSSR_OP_POOL] = {read_pool, 1, 1},
     [DSSR_OP_MODULATE] = {read_modulate, 3, 3},
     [DSSR_OP_ATTENTION] = {read_attention, 3, 3},

@@ -23,6 +23,9 @@ dssr_reach (const DssrOp *op, int input)
         reach.after = op->deform.kernel / 2 + op->deform.limit / 16 + 1;
       }
       break;
+    case DSSR_OP_FOLLOW:
+      reach.before = reach.after = DSSR_MAX_PAN;
+      break;
     case DSSR_OP_POOL:
       reach = (DssrReach){.step = 2, .before = 1, .after = 1};
       break;

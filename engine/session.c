@@ -253,6 +253,7 @@ dssr_session_new (
   pthread_mutex_init (&session->building, NULL);
   pthread_mutex_init (&session->lock, NULL);
   session->prepared = g_ptr_array_new ();
+  session->follow = TRUE;
   session->format = config->format;
   session->scale = dssr_model_get_scale (model);
   session->lookahead = config->lookahead;
@@ -331,6 +332,7 @@ dssr_session_push (DssrSession *session, const DssrPicture *picture,
       .given = picture->planes[0],
       .own = held->own,
       .denoise = session->denoise,
+      .follow = session->follow,
       .frame = frame,
       .release = release,
       .contrast = session->contrast,
@@ -386,8 +388,11 @@ add_network (DssrSession *session, gint64 centre, DssrJob *job,
     int slot = see_frame (session, number, job);
     if (i == 0)
       job->centre = slot;
-    if (i != 0 || align_centre)
-      job->aligned[n++] = slot;
+    if (i == 0 && !align_centre)
+      continue;
+    if (session->used->model->follows)
+      job->pans[n] = dssr_session_get_pan (session, centre, number);
+    job->aligned[n++] = slot;
   }
   job->enlarge = true;
   get_planes (
@@ -552,6 +557,12 @@ void
 dssr_session_set_denoise (DssrSession *session, gboolean denoise)
 {
   session->denoise = denoise;
+}
+
+void
+dssr_session_set_follow (DssrSession *session, gboolean follow)
+{
+  session->follow = follow;
 }
 
 int

@@ -24,7 +24,10 @@ typedef struct {
   gboolean denoise;    /* it may be read here */
   gpointer frame;
   GDestroyNotify release;
+  gboolean follow;   /* it may be read here, to find its pan */
   gboolean seen;     /* the network has its features */
+  gboolean followed; /* the pan is known */
+  DssrPan pan;       /* since the frame before */
   gboolean contrast; /* is high */
 } Held;
 
@@ -60,6 +63,7 @@ struct _DssrSession {
   gboolean drained;
   gboolean contrast; /* of the frames to come is high */
   gboolean denoise;  /* the frames to come */
+  gboolean follow;   /* pans of the frames to come may be found */
   DssrDenoiser denoiser;
 
   /* On a GPU: frames that it is given beside the one that is waited for, and
@@ -97,6 +101,10 @@ get_held (const DssrSession *session, gint64 number)
 {
   return &session->held[number % session->n_slots];
 }
+
+/* Where frame `number` has what frame `centre` has; both are held. */
+DssrPan dssr_session_get_pan (
+    DssrSession *session, gint64 centre, gint64 number);
 
 /* What is to be enlarged of the first plane of the frame that is pushed,
  * `given` as it came: itself, or a plane of the session's with less noise. */

@@ -150,6 +150,13 @@ typedef struct {
   DssrSamples next;   /* the mean with this frame, written in 12 bits */
 } DssrDenoise;
 
+/* Where the frame before has what a frame has, in whole pixels: at most
+ * DSSR_MAX_PAN in each direction. */
+enum { DSSR_MAX_PAN = 15 };
+typedef struct {
+  int x, y;
+} DssrPan;
+
 typedef struct {
   const char *name; /* of the instruction set of conv */
 
@@ -193,6 +200,10 @@ typedef struct {
   void (*shuffle) (
       const DssrTensor *out, const DssrTensor *in, int zero, int y0, int y1);
 
+  /* out (x, y) is in (x + pan.x, y + pan.y); outside is the edge. */
+  void (*follow) (
+      const DssrTensor *out, const DssrTensor *in, DssrPan pan, int y0, int y1);
+
   void (*pool) (const DssrTensor *out, const DssrTensor *in,
       const DssrPooling *pool, int y0, int y1);
 
@@ -234,6 +245,10 @@ typedef struct {
    * noise. Planes are at most 4096 wide. */
   void (*denoise) (const DssrSamples *out, const DssrSamples *in,
       const DssrDenoise *denoise, int y0, int y1);
+
+  /* How a plane moved as a whole since the one before. On a GPU, the CPU does
+   * this. */
+  DssrPan (*pan) (const DssrSamples *in, const DssrSamples *before);
 } DssrKernels;
 
 /* The contract in plain C. */

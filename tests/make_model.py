@@ -18,11 +18,11 @@ def quads(channels):
 
 class Builder:
     def __init__(self, scale=2, seed=1, window=3, unshuffle=1, bits=8, sparse=False, zero_residual=False,
-                 cascade=False, published=False, channels=(8, 12)):
+                 cascade=False, follow=False, published=False, channels=(8, 12)):
         self.rng = random.Random(seed)
         self.scale, self.window, self.unshuffle = scale, window, unshuffle
         self.bits, self.sparse, self.zero_residual, self.cascade = bits, sparse, zero_residual, cascade
-        self.published, self.widths = published, channels
+        self.follow, self.published, self.widths = follow, published, channels
         self.planes = 3 if published else 1
         self.aligned = window if published else window - 1
         self.border = {"border": "zero"} if published else {}
@@ -125,7 +125,8 @@ class Builder:
 
     def level(self, n, feature, channels, offset_channels, taps, coarser):
         """One level of alignment; `coarser` is the aligned feature of the level below."""
-        inputs = [f"nbr.{feature}", f"ref.{feature}"]
+        neighbour = "moved" if self.follow and n == 1 else f"nbr.{feature}"
+        inputs = [neighbour, f"ref.{feature}"]
         if coarser:
             coarse = self.channels["align", f"off{n + 1}"]
             inputs.append(self.add("align", "up2", f"offup{n}", [f"off{n + 1}"], coarse))
@@ -134,7 +135,7 @@ class Builder:
         spread = [40] * (2 * k * groups) + [50] * (k * groups + 3)
         self.conv("align", f"offset{n}", [f"off{n}"], 3 * k * groups, 1, act="none", wide=True, spread=spread)
         sampled = f"sampled{n}"
-        inputs = [f"nbr.{feature}", f"offset{n}"]
+        inputs = [neighbour, f"offset{n}"]
         self.add("align", "deform", sampled, inputs, channels * k, kernel=taps, groups=groups, limit=128, **self.border)
         self.table("align", sampled)
         aligned = self.conv("align", f"dcn{n}", [sampled], channels, 1)
@@ -160,6 +161,8 @@ class Builder:
         self.block("frame", "head", "block", c1)
         self.conv("frame", "down2", ["block"], c2, stride=2)
         self.conv("frame", "down3", ["down2"], c2, kernel=1, stride=2)
+        if self.follow:
+            self.add("align", "follow", "moved", ["nbr.block"], c1)
         if self.window > 1:
             aligned = self.level(3, "down3", c2, 5, 3, None)
             aligned = self.level(2, "down2", c2, 8, 1, aligned)
@@ -226,6 +229,7 @@ def main():
                         help="of features at full size and of the coarser levels: multiples of 4")
     parser.add_argument("--sparse", action="store_true", help="leaves out quads of weights")
     parser.add_argument("--cascade", action="store_true", help="samples what is aligned once more")
+    parser.add_argument("--follow", action="store_true", help="shifts neighbours by the pan")
     parser.add_argument("--published", action="store_true", help="RGB, and what else EDVR has that the others leave out")
     parser.add_argument("--zero-residual", action="store_true", help="the picture is the bicubic base")
     args = vars(parser.parse_args())

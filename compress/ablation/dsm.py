@@ -98,7 +98,7 @@ METHODS = {"one-shot": OneShot, "gradual": Gradual, "RigL": RigL, "DSM": Differe
 def measure(method, density, args):
     """Trains with one method; {psnr, macs} of what comes out."""
     source_net, _ = load(args.float)
-    source = batches(args, source_net.graph.scale)
+    source = batches(args, source_net.graph)
     args.out = args.folder / f"{method}-{density}.pt"
     args.out.unlink(missing_ok=True)
     if method == "dense":
@@ -110,7 +110,7 @@ def measure(method, density, args):
     if method == "DSM":
         net.rank(importance(net, source))
         optimiser = MaskOptimiser(net, args.peak)
-        source = batches(args, source_net.graph.scale)
+        source = batches(args, source_net.graph)
     train(net, source, args, loss_of, optimiser)
     result, _ = load(args.out)
     return dict(psnr=network_psnr(result, args.bench), macs=result.graph.macs())

@@ -48,7 +48,7 @@ def agreement(args, sensitivity, low, bits=4):
 def run(args, results, keep_results):
     """Fills `results` with what is missing."""
     net, _ = load(args.float, NoisyNet)
-    source = batches(args, net.graph.scale)
+    source = batches(args, net.graph)
     sensitivity = Sensitivity(net, [source.next()[0] for _ in range(CALIBRATION_BATCHES)])
     windows = torch.cat([source.next()[0] for _ in range(-(-args.samples // args.batch))]).split(1)
     sensitivity.measure(windows)
@@ -73,7 +73,7 @@ def run(args, results, keep_results):
             calibrated=network_psnr(net, args.bench),
         )
         longer = argparse.Namespace(**{**vars(args), "out": args.folder / f"{name.replace('/', '-').replace(' ', '-')}.pt"})
-        train(net, batches(args, net.graph.scale), longer, ProgressiveLoss(args.progress))
+        train(net, batches(args, net.graph), longer, ProgressiveLoss(args.progress))
         results[name] = {**row, "trained": network_psnr(net, args.bench)}
         keep_results()
         print(name, results[name], flush=True)

@@ -28,7 +28,7 @@ def run(args, results, keep_results):
 
     def trained(net, name, loss_of=None):
         there = argparse.Namespace(**{**vars(args), "out": args.folder / f"{name.replace(', ', '-').replace(' ', '-')}.pt"})
-        train(net, batches(args, net.graph.scale), there, loss_of)
+        train(net, batches(args, net.graph), there, loss_of)
         return network_psnr(net, args.bench)
 
     if "float" not in results:
@@ -40,7 +40,7 @@ def run(args, results, keep_results):
             if name in results:
                 continue
             net, _ = load(args.float, NoisyNet)
-            source = batches(args, net.graph.scale)
+            source = batches(args, net.graph)
             seen = net.observe(source.next()[0] for _ in range(CALIBRATION_BATCHES))
             uniform(net, seen, weight_bits, activation_bits)
             results[name] = trained(net, name, ProgressiveLoss(until, every=int(every * args.steps)))

@@ -40,7 +40,7 @@ class Ablation:
         self.args = args
         self.base = self.on_device(load(args.float)[0])
         self.groups = Groups(self.base.graph)
-        source = batches(args, self.base.graph.scale)
+        source = batches(args, self.base.graph)
         pairs = [source.next() for _ in range(args.batches)]
         self.copy = gated(self.base, self.groups)
         self.copy.means = input_means(self.copy, [low for low, _ in pairs])
@@ -76,7 +76,7 @@ class Ablation:
     def measure(self, method, budget, cost, file):
         """Cuts, trains, and returns what came out."""
         args = argparse.Namespace(**{**vars(self.args), "out": file})
-        source = batches(args, self.base.graph.scale)
+        source = batches(args, self.base.graph)
         result = {}
         if method == "SACP, in rounds":
             recovery = round(RECOVERY * args.steps)
@@ -113,7 +113,7 @@ def run(args, results, keep_results):
     if "trained on" not in results:
         longer = argparse.Namespace(**{**vars(args), "out": args.folder / "base.pt"})
         net = ablation.on_device(load(args.float)[0])
-        train(net, batches(args, net.graph.scale), longer)
+        train(net, batches(args, net.graph), longer)
         results["trained on"] = network_psnr(net.cpu(), args.bench)
         keep_results()
     net, _ = ablation.cut("SACP", CHANNELS * channels(base.graph), channels)

@@ -52,15 +52,17 @@ take_buffer (GstDsSuperRes *self, GstBuffer *buffer)
   return frame;
 }
 
-/* The CPU does it, which does not read what the GPU uses where it is. */
+/* The CPU does both, which does not read what the GPU uses where it is. */
 static void
-set_denoise (GstDsSuperRes *self, const GstDssrFrame *frame)
+set_denoise_and_follow (GstDsSuperRes *self, const GstDssrFrame *frame)
 {
+  const gboolean readable = gst_dssr_frames_is_mapped (&frame->video);
+
   GST_OBJECT_LOCK (self);
   gboolean denoise = self->denoise;
   GST_OBJECT_UNLOCK (self);
-  dssr_session_set_denoise (
-      self->session, denoise && gst_dssr_frames_is_mapped (&frame->video));
+  dssr_session_set_denoise (self->session, denoise && readable);
+  dssr_session_set_follow (self->session, readable);
 }
 
 GstFlowReturn
@@ -94,7 +96,7 @@ gst_ds_super_res_submit_input_buffer (
   GstDssrFrame *frame = take_buffer (self, buffer);
   if (!frame)
     return GST_FLOW_ERROR;
-  set_denoise (self, frame);
+  set_denoise_and_follow (self, frame);
   DssrPicture picture = gst_dssr_frames_picture (&frame->video);
   if (dssr_session_push (self->session, &picture, frame, free_frame, &error))
     return GST_FLOW_OK;

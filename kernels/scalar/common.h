@@ -93,6 +93,8 @@ void DSSR_KERNEL (deform_zero) (const DssrTensor *out,
     const DssrDeform *deform, int y0, int y1);
 void DSSR_KERNEL (shuffle) (
     const DssrTensor *out, const DssrTensor *in, int zero, int y0, int y1);
+void DSSR_KERNEL (follow) (const DssrTensor *out, const DssrTensor *in,
+    DssrPan pan, int y0, int y1);
 void DSSR_KERNEL (pool) (const DssrTensor *out, const DssrTensor *in,
     const DssrPooling *pool, int y0, int y1);
 void DSSR_KERNEL (modulate) (const DssrTensor *out, const DssrTensor *v,
@@ -121,6 +123,7 @@ DssrNoise DSSR_KERNEL (noise) (
     const DssrSamples *in, const DssrSamples *before);
 void DSSR_KERNEL (denoise) (const DssrSamples *out, const DssrSamples *in,
     const DssrDenoise *denoise, int y0, int y1);
+DssrPan DSSR_KERNEL (pan) (const DssrSamples *in, const DssrSamples *before);
 
 /* dssr_kernels_scalar, dssr_kernels_avx2. */
 const DssrKernels *DSSR_PASTE (kernels, DSSR_ISA) (void);

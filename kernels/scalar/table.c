@@ -21,6 +21,7 @@ DSSR_PASTE (kernels, DSSR_ISA) (void)
       .add = DSSR_KERNEL (add),
       .up2 = DSSR_KERNEL (up2),
       .shuffle = DSSR_KERNEL (shuffle),
+      .follow = DSSR_KERNEL (follow),
       .pool = DSSR_KERNEL (pool),
       .modulate = DSSR_KERNEL (modulate),
       .attention = DSSR_KERNEL (attention),
@@ -30,6 +31,7 @@ DSSR_PASTE (kernels, DSSR_ISA) (void)
       .contrast = DSSR_KERNEL (contrast),
       .noise = DSSR_KERNEL (noise),
       .denoise = DSSR_KERNEL (denoise),
+      .pan = DSSR_KERNEL (pan),
   };
   return &table;
 }

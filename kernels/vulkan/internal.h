@@ -23,6 +23,7 @@ typedef enum {
   DSSR_SHADER_ADD,
   DSSR_SHADER_UP2,
   DSSR_SHADER_SHUFFLE,
+  DSSR_SHADER_FOLLOW,
   DSSR_SHADER_POOL,
   DSSR_SHADER_MODULATE,
   DSSR_SHADER_ATTENTION,
@@ -31,7 +32,7 @@ typedef enum {
   DSSR_SHADER_BENCH,
   DSSR_SHADER_BENCH_DOT,
 } DssrShader;
-#define DSSR_N_SHADERS 20
+#define DSSR_N_SHADERS 21
 
 typedef struct {
   const uint32_t *words;

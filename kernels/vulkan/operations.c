@@ -152,6 +152,24 @@ dssr_vulkan_shuffle (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
 }
 
 void
+dssr_vulkan_follow (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
+    const DssrVulkanTensor *in, DssrPan pan)
+{
+  const struct {
+    uint32_t size;
+    int32_t x, y;
+  } push = {
+      .size = dssr_tensor_size (out),
+      .x = pan.x,
+      .y = pan.y,
+  };
+
+  record_tensors (commands,
+      (DssrOperation){.shader = DSSR_SHADER_FOLLOW, PUSH (push)}, out,
+      (const DssrVulkanTensor *[]){in}, 1);
+}
+
+void
 dssr_vulkan_pool (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanTensor *in, const DssrPooling *pool)
 {

@@ -42,6 +42,9 @@ static const uint32_t up2[] =
 static const uint32_t shuffle[] =
 #include "shuffle.h"
     ;
+static const uint32_t follow[] =
+#include "follow.h"
+    ;
 static const uint32_t pool[] =
 #include "pool.h"
     ;
@@ -79,6 +82,7 @@ const DssrSpirv dssr_shaders[DSSR_N_SHADERS] = {
     [DSSR_SHADER_ADD] = {add, sizeof add},
     [DSSR_SHADER_UP2] = {up2, sizeof up2},
     [DSSR_SHADER_SHUFFLE] = {shuffle, sizeof shuffle},
+    [DSSR_SHADER_FOLLOW] = {follow, sizeof follow},
     [DSSR_SHADER_POOL] = {pool, sizeof pool},
     [DSSR_SHADER_MODULATE] = {modulate, sizeof modulate},
     [DSSR_SHADER_ATTENTION] = {attention, sizeof attention},

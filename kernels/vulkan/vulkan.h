@@ -217,6 +217,8 @@ void dssr_vulkan_up2 (DssrVulkanCommands *commands, const DssrVulkanTensor *out,
     const DssrVulkanTensor *in);
 void dssr_vulkan_shuffle (DssrVulkanCommands *commands,
     const DssrVulkanTensor *out, const DssrVulkanTensor *in, int zero);
+void dssr_vulkan_follow (DssrVulkanCommands *commands,
+    const DssrVulkanTensor *out, const DssrVulkanTensor *in, DssrPan pan);
 void dssr_vulkan_pool (DssrVulkanCommands *commands,
     const DssrVulkanTensor *out, const DssrVulkanTensor *in,
     const DssrPooling *pool);

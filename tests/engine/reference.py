@@ -65,6 +65,48 @@ def pixel(op, plane, zero, x, y):
     return zero if op.get("border") == "zero" and is_outside(plane, x, y) else at(plane, x, y)
 
 
+def pan(frame, before):
+    """Where `before` has what `frame` has, planes of 8 bits: columns and rows."""
+    columns, rows = (max(size - 32, 0) // 32 for size in (len(frame[0]), len(frame)))
+    step = 1
+    while -(-columns // step) * -(-rows // step) > 64:
+        step += 1
+    places = [(16 + 32 * x, 16 + 32 * y) for y in range(0, rows, step) for x in range(0, columns, step)]
+
+    def cost(patch, dx, dy):
+        inside = [(i, j) for j in range(patch) for i in range(patch)]
+        return sum(
+            abs(sum(frame[y + j][x + i] - before[y + j + dy][x + i + dx] for i, j in inside))
+            for x0, y0 in places
+            for y in range(y0, y0 + 32, patch)
+            for x in range(x0, x0 + 32, patch)
+        )
+
+    def search(patch, around, least):
+        best = (0, 0)
+        for dy in range(-3, 4):
+            for dx in range(-3, 4):
+                shift = (around[0] + patch * dx, around[1] + patch * dy)
+                value = cost(patch, *shift)
+                if value < least:
+                    best, least = shift, value
+        return best, least
+
+    near, _ = search(4, (0, 0), cost(4, 0, 0))
+    still = cost(1, 0, 0)
+    best, least = search(1, near, still)
+    return best if 8 * least < 7 * still else (0, 0)
+
+
+def total_pan(frames, centre, number):
+    """Where a frame of a window has what its centre has."""
+    sign, total = 1 if number < centre else -1, (0, 0)
+    for i in range(min(centre, number) + 1, max(centre, number) + 1):
+        step = (0, 0) if frames[i] is frames[i - 1] else pan(frames[i][0], frames[i - 1][0])
+        total = tuple(t + sign * s for t, s in zip(total, step))
+    return tuple(clamp(t, -15, 15) for t in total)
+
+
 class Model:
     def __init__(self, path):
         data = open(path, "rb").read()
@@ -125,8 +167,9 @@ class Interpreter:
         ref = {f"ref.{k}": v for k, v in features[centre].items()}
         self.centre = frames[centre]
         known = dict(ref)
-        others = [f for i, f in enumerate(features) if i != centre or self.model.align_centre]
-        for i, other in enumerate(others):
+        others = [i for i in range(len(features)) if i != centre or self.model.align_centre]
+        for i, number in enumerate(others):
+            other, self.pan = features[number], total_pan(frames, centre, number)
             aligned = self.stage("align", dict(ref, **{f"nbr.{k}": v for k, v in other.items()}))
             known.update({f"nbr{i}.{op['out']}": aligned[op["out"]] for op in self.model.graph["align"]})
         return self.stage("fuse", known)[self.model.graph["fuse"][-1]["out"]]
@@ -252,6 +295,13 @@ class Interpreter:
         ]
         return Tensor(channels, tensor.zero)
 
+    def follow(self, op, name, tensor):
+        dx, dy = self.pan
+        channels = [
+            [[at(p, x + dx, y + dy) for x in range(tensor.width)] for y in range(tensor.height)] for p in tensor.channels
+        ]
+        return Tensor(channels, tensor.zero)
+
     def pool(self, op, name, tensor):
         def value(plane, x, y):
             around = [(2 * x + i, 2 * y + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
@@ -357,6 +407,15 @@ def make_frames(count, planes, width, height, depth):
     ]
 
 
+def make_pan(count, planes, width, height, depth):
+    """A camera that turns."""
+    top = (1 << depth) - 1
+    wide, high = width + 3 * count, height + 2 * count
+    rng = random.Random(7)
+    picture = [[rng.randint(0, top) for _ in range(wide)] for _ in range(high)]
+    return [[[row[3 * t : 3 * t + width] for row in picture[2 * t : 2 * t + height]]] * planes for t in range(count)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("enlarge_raw")
@@ -365,10 +424,11 @@ def main():
     parser.add_argument("--depth", type=int, default=8)
     parser.add_argument("--lookahead", type=int, default=1)
     parser.add_argument("--frames", type=int, default=3)
+    parser.add_argument("--pan", action="store_true", help="a camera that turns; enough for 8 bits and 64 samples")
     args = parser.parse_args()
     width, height = map(int, args.size.split("x"))
     model = Model(args.model)
-    frames = make_frames(args.frames, model.planes, width, height, args.depth)
+    frames = (make_pan if args.pan else make_frames)(args.frames, model.planes, width, height, args.depth)
 
     code = "B" if args.depth == 8 else "H"
     raw = b"".join(array(code, row).tobytes() for frame in frames for plane in frame for row in plane)

@@ -179,6 +179,23 @@ image_draw_still (Image *image, int number)
 }
 
 void
+image_draw_pan (Image *image, int number)
+{
+  int unit = 1 << (image->format.depth - 8), speed = number < 100 ? 1 : 9;
+
+  for (int plane = 0; plane < n_planes (&image->format); plane++) {
+    for (int y = 0; y < image_height (image, plane); y++) {
+      for (int x = 0; x < image_width (image, plane); x++) {
+        guint u = (guint)(x + 3 * speed * number);
+        guint v = (guint)(y - 2 * speed * number + 10000);
+        guint hash = (u / 6 * 73856093u ^ v / 6 * 19349663u) * 2654435761u;
+        image_set (image, plane, x, y, (int)(hash >> 24) * unit);
+      }
+    }
+  }
+}
+
+void
 image_append (const Image *image, GByteArray *samples)
 {
   for (int plane = 0; plane < n_planes (&image->format); plane++) {
@@ -284,6 +301,8 @@ stream_run (const Stream *stream, const int *numbers)
       dssr_session_set_contrast (session, *numbers == HIGH);
     } else if (*numbers == DENOISE || *numbers == KEEP_NOISE) {
       dssr_session_set_denoise (session, *numbers == DENOISE);
+    } else if (*numbers == FOLLOW || *numbers == LEAVE) {
+      dssr_session_set_follow (session, *numbers == FOLLOW);
     } else if (*numbers == SWITCH) {
       g_autoptr (DssrModel) other = load_model (stream->other);
       use_model (session, other);
@@ -292,6 +311,8 @@ stream_run (const Stream *stream, const int *numbers)
           image_new_shared (&stream->config.format, &stream->layout, device);
       if (stream->still)
         image_draw_still (image, *numbers);
+      else if (stream->pans)
+        image_draw_pan (image, *numbers);
       else
         image_draw (image, *numbers);
       g_ptr_array_add (images, image);

@@ -34,6 +34,9 @@ void image_draw (Image *image, int number);
 /* The same shapes for each number, others from 100 on, with noise of deviation
  * 2 (in steps of 8 bits). */
 void image_draw_still (Image *image, int number);
+/* A scene that the camera passes by: (3, -2) samples a frame, and by more than
+ * can be followed from number 100 on. */
+void image_draw_pan (Image *image, int number);
 int image_get (const Image *image, int plane, int x, int y);
 void image_set (Image *image, int plane, int x, int y, int value);
 int image_width (const Image *image, int plane);
@@ -46,7 +49,8 @@ DssrModel *load_model (const char *name);
 void use_model (DssrSession *session, DssrModel *model);
 
 /* Pushes frames by number of one video (-1: drain, -2: reset, -3: switch to
- * `other`, -4 and -5: high and normal contrast, -6 and -7: denoised and not)
+ * `other`, -4 and -5: high and normal contrast, -6 and -7: denoised and not, -8
+ * and -9: pans may be found and not)
  * and returns the enlarged frames, an array of GBytes; a drain is at the end.
  * The session is made by `config`. */
 enum {
@@ -58,6 +62,8 @@ enum {
   NORMAL = -5,
   DENOISE = -6,
   KEEP_NOISE = -7,
+  FOLLOW = -8,
+  LEAVE = -9,
 };
 
 typedef struct {
@@ -67,6 +73,7 @@ typedef struct {
   Layout layout;
   int base_from, base_to; /* outputs made by pull_base */
   gboolean still;         /* image_draw_still */
+  gboolean pans;          /* image_draw_pan */
   gboolean shared;        /* pictures in memory that the GPU shares */
   DssrStats *stats;       /* of the session at its end, or NULL */
 } Stream;

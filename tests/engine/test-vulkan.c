@@ -148,6 +148,26 @@ test_denoise (void)
   }
 }
 
+/* Features shifted on the GPU, by what the CPU found; in flight, with the same
+ * slots and other pans. */
+static void
+test_pan (void)
+{
+  for (int i = 0; i < 4; i++) {
+    Stream stream = stream_of (i & 1 ? "x2-follow5" : "x2-follow", 83, 70);
+    stream.config.format.depth = i & 2 ? 10 : 8;
+    stream.config.frames_in_flight = i;
+    stream.config.lookahead = i & 1 ? 2 : 1;
+    stream.layout.alignment = 4;
+    stream.shared = i & 1;
+    stream.pans = TRUE;
+    stream.base_from = 3;
+    stream.base_to = 4;
+    check_same (stream, NUMBERS (0, 1, 2, 2, 2, 3, 4, LEAVE, 5, 6, FOLLOW, 7, 8,
+                            DRAIN, 9, 100, 101));
+  }
+}
+
 /* Three planes that the network sees: also where two of them alternate, in
  * memory that the GPU shares, late, with high contrast, in flight. */
 static void
@@ -536,6 +556,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vulkan/turns", test_turns);
   g_test_add_func ("/vulkan/contrast", test_contrast);
   g_test_add_func ("/vulkan/denoise", test_denoise);
+  g_test_add_func ("/vulkan/pan", test_pan);
   g_test_add_func ("/vulkan/rgb", test_rgb);
   g_test_add_func ("/vulkan/flights", test_flights);
   g_test_add_func ("/vulkan/cancelled-flights", test_cancelled_flights);

@@ -302,6 +302,72 @@ reference_noise (const DssrSamples *in, const DssrSamples *before)
   return (DssrNoise){noise / 32, floor_shift (noise / 32 * times, 4)};
 }
 
+/* What squares of the picture differ from the frame before, shifted: their
+ * samples, or sums of 4x4 of them. */
+static gint64
+difference_of (const DssrSamples *in, const DssrSamples *before, int patch,
+    int shift_x, int shift_y)
+{
+  const int columns = MAX (in->width - 32, 0) / 32;
+  const int rows = MAX (in->height - 32, 0) / 32, s = in->depth - 8;
+  int step = 1;
+  gint64 sum = 0;
+
+  while (((columns + step - 1) / step) * ((rows + step - 1) / step) > 64)
+    step++;
+  for (int k = 0; k < rows * columns; k++) {
+    if (k / columns % step || k % columns % step)
+      continue;
+    const int x0 = 16 + 32 * (k % columns), y0 = 16 + 32 * (k / columns);
+    for (int y = y0; y < y0 + 32; y += patch) {
+      for (int x = x0; x < x0 + 32; x += patch) {
+        gint64 difference = 0;
+        for (int i = 0; i < patch * patch; i++) {
+          const int u = x + i % patch, v = y + i / patch;
+          difference +=
+              limit (floor_shift (get (in, u, v) + (1 << s >> 1), s), 0, 255);
+          difference -= limit (
+              floor_shift (
+                  get (before, u + shift_x, v + shift_y) + (1 << s >> 1), s),
+              0, 255);
+        }
+        sum += ABS (difference);
+      }
+    }
+  }
+  return sum;
+}
+
+/* The first shift around one that differs least, if less than (0, 0). */
+static DssrPan
+least_of (const DssrSamples *in, const DssrSamples *before, int patch,
+    DssrPan around, gint64 *least)
+{
+  DssrPan best = {0, 0};
+
+  for (int i = 0; i < 49; i++) {
+    const DssrPan pan = {
+        around.x + patch * (i % 7 - 3), around.y + patch * (i / 7 - 3)};
+    const gint64 sum = difference_of (in, before, patch, pan.x, pan.y);
+    if (sum >= *least)
+      continue;
+    *least = sum;
+    best = pan;
+  }
+  return best;
+}
+
+DssrPan
+reference_pan (const DssrSamples *in, const DssrSamples *before)
+{
+  gint64 least = difference_of (in, before, 4, 0, 0);
+  const DssrPan near = least_of (in, before, 4, (DssrPan){0, 0}, &least);
+  const gint64 still = difference_of (in, before, 1, 0, 0);
+  least = still;
+  const DssrPan pan = least_of (in, before, 1, near, &least);
+  return 8 * least < 7 * still ? pan : (DssrPan){0, 0};
+}
+
 void
 reference_denoise (const DssrSamples *out, const DssrSamples *in,
     const DssrDenoise *denoise, int y0, int y1)

@@ -200,6 +200,18 @@ reference_shuffle (
 }
 
 static void
+reference_follow (
+    const DssrTensor *out, const DssrTensor *in, DssrPan pan, int y0, int y1)
+{
+  for (int c = 0; c < 4 * out->quads; c++)
+    for (int y = y0; y < y1; y++)
+      for (int x = 0; x < out->width; x++)
+        set (out, c, x, y,
+            narrow (in, c, CLAMP (x + pan.x, 0, in->width - 1),
+                CLAMP (y + pan.y, 0, in->height - 1)));
+}
+
+static void
 reference_pool (const DssrTensor *out, const DssrTensor *in,
     const DssrPooling *pool, int y0, int y1)
 {
@@ -319,6 +331,7 @@ reference_kernels (void)
       .add = reference_add,
       .up2 = reference_up2,
       .shuffle = reference_shuffle,
+      .follow = reference_follow,
       .pool = reference_pool,
       .modulate = reference_modulate,
       .attention = reference_attention,
@@ -328,6 +341,7 @@ reference_kernels (void)
       .contrast = reference_contrast,
       .noise = reference_noise,
       .denoise = reference_denoise,
+      .pan = reference_pan,
   };
   return &table;
 }

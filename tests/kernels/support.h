@@ -25,6 +25,7 @@ void reference_head_planes (const DssrSamples *out, const DssrSamples *in,
 void reference_contrast (const DssrSamples *out, const DssrSamples *in,
     const DssrContrast *contrast, int y0, int y1);
 DssrNoise reference_noise (const DssrSamples *in, const DssrSamples *before);
+DssrPan reference_pan (const DssrSamples *in, const DssrSamples *before);
 void reference_denoise (const DssrSamples *out, const DssrSamples *in,
     const DssrDenoise *denoise, int y0, int y1);
 

@@ -319,6 +319,17 @@ vulkan_shuffle (
 }
 
 static void
+vulkan_follow (
+    const DssrTensor *out, const DssrTensor *in, DssrPan pan, int y0, int y1)
+{
+  DssrVulkanWeights weights = {0};
+  Run run = begin (FALSE, out, FALSE, in, 1, 0, NULL, NULL, 0, &weights);
+
+  dssr_vulkan_follow (run.commands, &run.out, &run.in[0], pan);
+  end (&run, out, NULL, y0, y1);
+}
+
+static void
 vulkan_pool (const DssrTensor *out, const DssrTensor *in,
     const DssrPooling *pool, int y0, int y1)
 {
@@ -429,6 +440,7 @@ given_tables (void)
       .add = vulkan_add,
       .up2 = vulkan_up2,
       .shuffle = vulkan_shuffle,
+      .follow = vulkan_follow,
       .pool = vulkan_pool,
       .modulate = vulkan_modulate,
       .attention = vulkan_attention,

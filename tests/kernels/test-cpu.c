@@ -159,12 +159,13 @@ static void
 assert_complete (const DssrKernels *table)
 {
   g_assert_nonnull (table->name);
-  g_assert_true (
-      table->input && table->conv_packed_size && table->conv_pack && table->conv
-      && table->conv_border && table->deform && table->deform_zero && table->add
-      && table->up2 && table->shuffle && table->pool && table->modulate
-      && table->attention && table->bicubic && table->head && table->head_planes
-      && table->contrast && table->noise && table->denoise);
+  g_assert_true (table->input && table->conv_packed_size && table->conv_pack
+                 && table->conv && table->conv_border && table->deform
+                 && table->deform_zero && table->add && table->up2
+                 && table->shuffle && table->follow && table->pool
+                 && table->modulate && table->attention && table->bicubic
+                 && table->head && table->head_planes && table->contrast
+                 && table->noise && table->denoise && table->pan);
 }
 
 static void

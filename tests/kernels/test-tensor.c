@@ -218,6 +218,50 @@ test_shuffle (void)
   }
 }
 
+typedef struct {
+  DssrPan pan;
+  int height;
+} Follow;
+
+static void
+call_follow (const DssrKernels *table, const Operands *o, int y0, int y1,
+    const void *parameters)
+{
+  const Follow *follow = parameters;
+  table->follow (&o->out, &o->in[0], follow->pan, y0, y1);
+}
+
+static void
+need_for_follow (
+    const void *parameters, int i, int y0, int y1, int *first, int *end)
+{
+  const Follow *follow = parameters;
+  *first = MIN (y0 + follow->pan.y, follow->height - 1);
+  *end = MAX (y1 + follow->pan.y, 1);
+}
+
+/* Also by more than the picture is wide or high. */
+static void
+test_follow (void)
+{
+  static const Operation operation = {
+      call_follow, need_for_follow, OPERATION (follow)};
+
+  for (int i = 0; i < 4 * N_SIDES * repetitions (); i++) {
+    g_auto (Case) c = {0};
+    const int width = side (i / 4), height = random_int (1, 20);
+    const int quads = random_int (1, 3), most = i & 1 ? DSSR_MAX_PAN : 2;
+    const Follow follow = {
+        {random_int (-most, most), random_int (-most, most)}, height};
+
+    add_input (&c, quads, width, height, FALSE);
+    case_set_output (&c, quads, width, height, FALSE);
+    c.description = g_strdup_printf ("%dx%d, %d quads, by (%d, %d)", width,
+        height, quads, follow.pan.x, follow.pan.y);
+    check_kernel (&operation, &c, &follow);
+  }
+}
+
 static void
 call_pool (const DssrKernels *table, const Operands *o, int y0, int y1,
     const void *parameters)
@@ -429,6 +473,7 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/tensor/add", test_add);
   g_test_add_func ("/kernels/tensor/up2", test_up2);
   g_test_add_func ("/kernels/tensor/shuffle", test_shuffle);
+  g_test_add_func ("/kernels/tensor/follow", test_follow);
   g_test_add_func ("/kernels/tensor/pool", test_pool);
   g_test_add_func ("/kernels/tensor/modulate", test_modulate);
   g_test_add_func ("/kernels/tensor/attention", test_attention);
