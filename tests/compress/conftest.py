@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from compress.edvr import edvr
+from compress.follow import following
+from compress.net import Net
 from compress.quant import QuantNet
 
 torch.set_num_threads(1)
@@ -21,14 +23,15 @@ def footage(frames, height, width, seed=0):
     return np.stack([full[t : t + height, 2 * t : 2 * t + width] for t in range(frames)])
 
 
-def random_net(scale, seed=0, bits=(8,), tops=(255,), **sizes):
+def random_net(scale, seed=0, bits=(8,), tops=(255,), follow=False, **sizes):
     """A small quantised network with random weights, big enough in offsets and residual to show.
 
     Operations take `bits` of weights and `tops`, greatest values of outputs, in turn.
     """
     torch.manual_seed(seed)
     sizes = dict(dict(channels=(8, 8, 12), offset_channels=(4, 8, 8), fuse_blocks=1), **sizes)
-    net = QuantNet(edvr(scale, **sizes))
+    graph = edvr(scale, **sizes)
+    net = QuantNet(following(Net(graph)).graph if follow else graph)
     for i, op in enumerate(op for op in net.graph.operations() if op.op in ("conv", "add")):
         op.bits, op.max = bits[i % len(bits)], 255 if op.wide else tops[i % len(tops)]
         if op.op == "conv":

@@ -32,6 +32,8 @@ def simulate(net, frames, lookahead):
         (2, (21, 30), dict(unshuffle=2)),
         (2, (16, 16), dict(window=5, frame_blocks=2, offset_kernel=3)),
         (4, (19, 26), dict(cascade=True)),
+        (2, (67, 70), dict(follow=True)),
+        (2, (66, 81), dict(follow=True, window=5)),
     ],
     ids=lambda v: str(v),
 )

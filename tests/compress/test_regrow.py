@@ -3,6 +3,7 @@
 import sys
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,11 +37,31 @@ def test_narrow_offsets(net):
     """All ranks: the same. Few: nearer than fewer, and what is read is cheaper."""
     off1 = next(op for op in net.graph.align if op.out == "off1")
     rest = net.graph.tensors("align")[off1.inputs[2]].channels
-    few, some, full = (regrow.narrow_offsets(net, rank) for rank in (1, 8, 16))
+    few, some, full = (regrow.narrow_offsets(net, rank, torch.eye(16)) for rank in (1, 8, 16))
     assert difference(net, full) < 1e-4
     assert 1e-4 < difference(net, some) < difference(net, few)
     read = (quads([16, 16, rest]) - quads([8, 8, rest])) * 4 * 8 * 9 * 2 / 4
     assert net.graph.macs() - some.graph.macs() == pytest.approx(read - 16 * 8 / 4)
+
+
+def test_what_footage_has_is_kept(net):
+    """By second moments, offsets are nearer to what they were than by weights alone, on what they were taken from."""
+    net.convs["block0b"].weight.data[:8] *= 6
+    windows = [torch.rand(2, 3, 12, 20, generator=torch.Generator().manual_seed(2)) for _ in range(2)]
+    moments = regrow.second_moments(net, windows)
+    assert moments.shape == (16, 16) and torch.linalg.eigvalsh(moments).min() > -1e-3 * moments.max()
+
+    def error(narrow):
+        totals = []
+        for network in (net, narrow):
+            network.residual(windows[0])
+            frames = [network.run("frame", {"luma": windows[0][:, i : i + 1]}) for i in (1, 0)]
+            given = {f"{name}.{k}": v for name, frame in zip(("ref", "nbr"), frames) for k, v in frame.items()}
+            totals.append(network.run("align", given)["off1"])
+        return (totals[0] - totals[1]).square().mean().item()
+
+    with torch.no_grad():
+        assert error(regrow.narrow_offsets(net, 4, moments)) < 0.8 * error(regrow.narrow_offsets(net, 4, torch.eye(16)))
 
 
 def test_wider(net):
@@ -71,7 +92,7 @@ def test_errors(net, arguments, message, tmp_path, monkeypatch):
 
 
 def test_sparse_is_refused(net):
-    for name, change in (("off1", lambda n: regrow.narrow_offsets(n, 4)), ("recon0b", lambda n: regrow.widen(n, "recon0a", 4))):
+    for name, change in (("off1", lambda n: regrow.narrow_offsets(n, 4, torch.eye(16))), ("recon0b", lambda n: regrow.widen(n, "recon0a", 4))):
         graph = Graph.from_dict(asdict(net.graph))
         next(op for op in graph.operations() if op.out == name).quads = 1
         with pytest.raises(ValueError, match="is sparse: regrow before compress.dsm"):
@@ -99,5 +120,6 @@ def run(net, arguments, folder, monkeypatch):
     """The command's arguments, with the network as its checkpoint."""
     start = dict(average=net.state_dict(), optimiser=Optimiser(net).state_dict(), seconds=5.0, step=7)
     torch.save(checkpoint(net, **start), folder / "in.pt")
-    command = ["regrow", "--float", str(folder / "in.pt"), "--out", str(folder / "out.pt"), *arguments.split()]
+    np.save(folder / "data.npy", np.random.default_rng(1).integers(0, 256, (20, 3, 160, 160), np.uint8))
+    command = ["regrow", "--float", str(folder / "in.pt"), "--data", str(folder / "data.npy"), "--out", str(folder / "out.pt"), *arguments.split()]
     monkeypatch.setattr(sys, "argv", command)
