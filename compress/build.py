@@ -6,7 +6,8 @@ Each step writes a file into build/models/, and is left out if it has; a step th
 where it stopped. To make a step again, delete its file and those after it. Steps, of which the first six serve both
 scenes: pack the data; train the base; cut channels (SACP), each model out of a larger one; cut quads of weights
 (DSM); rescale, where the base is of another scale, and learn there from the largest of those networks; train on, without
-a teacher; fine-tune for the scene; choose bits (PDE); train with quantisation (QAP); export.
+a teacher; make offsets out of fewer channels, and follow pans; fine-tune for the scene; choose bits (PDE); train with
+quantisation (QAP); export.
 """
 
 import argparse
@@ -44,11 +45,15 @@ def tuned_file(config, folder):
     return folder / f"x{config['scale']}-{config['rung']}-tuned.pt"
 
 
+def following_file(config, folder):
+    return folder / f"x{config['scale']}-{config['rung']}-following.pt"
+
+
 def float_file(config, folder):
     """The network of a model before it is quantised."""
     if "scene" in config["minutes"]:
         return folder / f"{config['scene']}-x{config['scale']}-{config['rung']}-float.pt"
-    return tuned_file(config, folder)
+    return following_file(config, folder) if "follow_rank" in config else tuned_file(config, folder)
 
 
 def larger_model(config):
@@ -124,9 +129,14 @@ def steps(name, config, folder, data):
         yield name_of_run, run, [*tune, *faded, *train, "--init", net, "--minutes", minutes["tuned"]]
     if runs:
         yield "tuned", tuned, ["average", *runs.values()]
+    net = tuned
+    if "follow_rank" in config:
+        narrow, net = folder / f"x{config['scale']}-{config['rung']}-narrow.pt", following_file(config, folder)
+        yield "narrow", narrow, ["regrow", "--float", tuned, "--data", mixed, "--rank", config["follow_rank"]]
+        yield "following", net, ["follow", "--float", narrow]
     train, degraded = options(config["scale"], packed), ["--degraded", DEGRADED[config["scene"]]]
     if "scene" in minutes:
-        yield "scene", float_net, [*tune, *train, *degraded, "--init", tuned, "--minutes", minutes["scene"]]
+        yield "scene", float_net, [*tune, *train, *degraded, "--init", net, "--minutes", minutes["scene"]]
     bits, integer = folder / f"{name}-bits.pt", folder / f"{name}-integer.pt"
     pde = ["pde", *train, "--float", float_net, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]

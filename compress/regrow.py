@@ -75,8 +75,8 @@ def narrow_offsets(net, rank, moments):
     root, inverse = roots(moments)
     directions = torch.linalg.svd(frames.movedim(2, -1).reshape(-1, channels).double() @ root, full_matrices=False).Vh[:rank]
     made, read = directions @ inverse, root @ directions.T
-    size = made.norm(dim=1)
-    made, read = (made / size[:, None]).float(), (read * size).float()
+    size = made.norm(dim=1).mean()  # alone: channels as large as each other are worth as many steps of an integer
+    made, read = (made / size).float(), (read * size).float()
     narrow = torch.einsum("ofcyx,cr->ofryx", frames, read)
     state[f"convs.{OFFSETS}.weight"] = torch.cat([narrow.flatten(1, 2), rest], 1)
     state[f"convs.{NARROW}.weight"] = made[:, :, None, None]

@@ -113,8 +113,17 @@ def test_x2_is_cut_at_x4_rescaled_taught_and_trained_on():
         assert "--faded" not in portrait["scene"][1]
         for option in ("--only-teacher", "--faded"):
             assert option in landscape["integer"][1] and option not in portrait["integer"][1]
-        assert "scene" not in landscape and landscape["bits"][1]["--float"] == str(landscape["tuned"][0])
+        last = "following" if rung == "quality" else "tuned"
+        assert "scene" not in landscape and landscape["bits"][1]["--float"] == str(landscape[last][0])
+        assert (last in portrait) == (last == "tuned")
         assert portrait["scene"][1]["--init"] == str(portrait["tuned"][0])
+
+
+def test_pans_are_followed_with_narrow_offsets():
+    steps = steps_of("landscape-x2-quality", follow_rank=12)
+    assert steps["narrow"][1]["--float"] == str(steps["tuned"][0]) and steps["narrow"][1]["--rank"] == "12"
+    assert steps["following"][1]["--float"] == str(steps["narrow"][0])
+    assert steps["bits"][1]["--float"] == steps["integer"][1]["--teacher"] == str(steps["following"][0])
 
 
 def test_every_config_names_a_base():

@@ -35,7 +35,7 @@ def test_unpacking(bits):
     np.testing.assert_array_equal(unpack_bits(pack_bits(values, bits), bits, 123), values)
 
 
-@pytest.mark.parametrize("options", [{}, dict(bits=(8, 6, 4), tops=(255, 15)), dict(unshuffle=2, window=5)])
+@pytest.mark.parametrize("options", [{}, dict(bits=(8, 6, 4), tops=(255, 15)), dict(unshuffle=2, window=5), dict(follow=True)])
 def test_a_restored_model_is_exported_as_it_was(tmp_path, make_net, options):
     net = make_net(2, **options)
     files = tmp_path / "a.safetensors", tmp_path / "b.safetensors"

@@ -211,6 +211,13 @@ class Corpus:
         insert("input-twice", 'frame.x2: op is "input"', "frame", 1, **again)
         early = {"op": "head", "out": "early", "in": ["residual"]}
         insert("head-not-last", 'fuse.early: op is "head": the last of fuse', "fuse", 7, **early)
+        neighbour = "in[0] is no neighbour's"
+        for stage, at, source in (("frame", 1, "x"), ("align", 0, "ref.block"), ("align", 2, "off3"), ("fuse", 1, "nbr0.emb")):
+            op = {"op": "follow", "out": "moved", "in": [source]}
+            insert(f"follow-{stage}-{at}", f"{stage}.moved: {neighbour}", stage, at, **op)
+        coarse = {"op": "follow", "out": "moved", "in": ["nbr.down2"]}
+        insert("follow-coarse", "align.moved: in[0] must have a pixel for each of luma", "align", 0, **coarse)
+
         def published(name, expected, change):
             case(name, expected, change, published=True)
 
@@ -224,6 +231,8 @@ class Corpus:
         published("shuffle-narrow", "fuse.shuffled: in[0] is wide", lambda m: m.op("fuse.wide").update(wide=True))
         published("modulate-channels", "fuse.modulated: in[2] has 5 channels", rewire("fuse.modulated", 2, "embref"))
         published("modulate-level", "fuse.modulated: in[1] is at level 1", rewire("fuse.modulated", 1, "coarse"))
+        published("follow-rgb", "align.moved: in[0] must have a pixel for each of luma", lambda m: m.graph["align"].insert(
+            0, {"op": "follow", "out": "moved", "in": ["nbr.block"]}))
         published("head-planes", "fuse.out: in[0] has 3 channels, must have 1",
                   lambda m: m.op("frame.x").update({"in": ["luma"]}))
         published("centre-not-aligned", 'fuse.att2: in[0]: no tensor "nbr2.emb"',
