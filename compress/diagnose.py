@@ -19,7 +19,7 @@ from .evaluate import BORDER, ENDS, psnr, read_clip
 from .train import load
 
 MOTIONS = (0.25, 0.5, 1, 2, 3)
-RIGID = ((0, 0), (1, 0), (1, 1), (2, 2), (4, 2))  # down, right, in small pixels; and then a large pixel more, both ways
+RIGID = ((0, 0), (1, 0), (1, 1), (2, 2), (4, 2), (12, 9))  # down, right, in small pixels; and then a large pixel more, both ways
 
 
 def picture(net, small):

@@ -158,7 +158,10 @@ class Fleet:
             return self.runners[name].result()
         if name in self.jobs:
             return of_scale(self.start_of(self.jobs[name].init), self.jobs[name].scale)
-        return load(Path(name))[0]
+        net = load(Path(name))[0]
+        if net.graph.follows:
+            sys.exit(f"{name} follows pans: train it with compress.train, as pools do not shift what they show.")
+        return net
 
     def save(self, name):
         net = self.runners[name].result()

@@ -14,6 +14,7 @@ typedef enum {
   BENCH_DEFORM,
   BENCH_ADD,
   BENCH_UP2,
+  BENCH_FOLLOW,
   BENCH_ATTENTION,
   BENCH_BICUBIC,
   BENCH_HEAD,
@@ -21,6 +22,7 @@ typedef enum {
   /* Those that a GPU leaves to the CPU, of a plane as a whole. */
   BENCH_NOISE,
   BENCH_DENOISE,
+  BENCH_PAN,
   /* Those of imported models. */
   BENCH_CONV_BORDER,
   BENCH_DEFORM_ZERO,

@@ -31,6 +31,7 @@ const BenchShape bench_shapes[] = {
     {.name = "deform 3x3 16", .kernel = BENCH_DEFORM, .taps = 3, .in = 16, .out = 144},
     {.name = "add 16", .kernel = BENCH_ADD, .in = 16, .out = 16},
     {.name = "up2 16", .kernel = BENCH_UP2, .in = 16, .out = 16},
+    {.name = "follow 16", .kernel = BENCH_FOLLOW, .in = 16, .out = 16},
     {.name = "attention 16", .kernel = BENCH_ATTENTION, .in = 4, .out = 16},
     {.name = "head x2", .kernel = BENCH_HEAD, .in = 4, .scale = 2, .depth = 8},
     {.name = "head x4", .kernel = BENCH_HEAD, .in = 16, .scale = 4, .depth = 8},
@@ -42,6 +43,7 @@ const BenchShape bench_shapes[] = {
     {.name = "contrast x4, 10 bits", .kernel = BENCH_CONTRAST, .scale = 4, .depth = 10},
     {.name = "noise", .kernel = BENCH_NOISE, .scale = 1, .depth = 8},
     {.name = "denoise", .kernel = BENCH_DENOISE, .scale = 1, .depth = 8},
+    {.name = "pan", .kernel = BENCH_PAN, .scale = 1, .depth = 8},
     {.name = "border 3x3 16 to 16", .kernel = BENCH_CONV_BORDER, .taps = 3, .stride = 1, .in = 16, .out = 16},
     {.name = "deform 3x3 16, zero outside", .kernel = BENCH_DEFORM_ZERO, .taps = 3, .in = 16, .out = 144},
     {.name = "shuffle 64", .kernel = BENCH_SHUFFLE, .in = 64, .out = 16},
@@ -55,5 +57,6 @@ const BenchShape bench_shapes[] = {
 gboolean
 bench_shape_is_whole (const BenchShape *shape)
 {
-  return shape->kernel == BENCH_NOISE || shape->kernel == BENCH_DENOISE;
+  return shape->kernel == BENCH_NOISE || shape->kernel == BENCH_DENOISE
+         || shape->kernel == BENCH_PAN;
 }

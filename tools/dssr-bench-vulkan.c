@@ -165,6 +165,9 @@ record (const Kernel *kernel, DssrVulkanCommands *commands)
     case BENCH_SHUFFLE:
       dssr_vulkan_shuffle (commands, out, &in[0], 7);
       break;
+    case BENCH_FOLLOW:
+      dssr_vulkan_follow (commands, out, &in[0], (DssrPan){3, -2});
+      break;
     case BENCH_POOL: {
       const DssrPooling pool = {.average = TRUE, .zero = 7};
       dssr_vulkan_pool (commands, out, &in[0], &pool);
@@ -192,6 +195,7 @@ record (const Kernel *kernel, DssrVulkanCommands *commands)
       break;
     case BENCH_NOISE:
     case BENCH_DENOISE:
+    case BENCH_PAN:
       g_assert_not_reached ();
   }
 }

@@ -170,6 +170,9 @@ bench_work_new (const BenchShape *shape, int width, int height)
       out_height = (height + shape->stride - 1) / shape->stride;
       init_tensor (work, &work->in[0], shape->in, width, height, FALSE, RING);
       break;
+    case BENCH_FOLLOW:
+      init_tensor (work, &work->in[0], shape->in, width, height, FALSE, 0);
+      break;
     case BENCH_DEFORM:
     case BENCH_DEFORM_ZERO:
       init_tensor (work, &work->in[0], shape->in, width, height, FALSE, 0);
@@ -202,6 +205,7 @@ bench_work_new (const BenchShape *shape, int width, int height)
     case BENCH_CONTRAST:
     case BENCH_NOISE:
     case BENCH_DENOISE:
+    case BENCH_PAN:
       init_samples (work, work->large, shape->scale);
       /* fall through */
     case BENCH_INPUT:
@@ -320,6 +324,9 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
       table->denoise (work->large, work->small, &denoise, y0, y1);
       break;
     }
+    case BENCH_PAN:
+      table->pan (work->small, work->large);
+      break;
     case BENCH_CONV_BORDER:
       table->conv_border (out, in, 1, &work->conv, y0, y1);
       break;
@@ -328,6 +335,9 @@ run_band (BenchWork *work, const DssrKernels *table, int y0, int y1)
       break;
     case BENCH_SHUFFLE:
       table->shuffle (out, &in[0], 7, y0, y1);
+      break;
+    case BENCH_FOLLOW:
+      table->follow (out, &in[0], (DssrPan){3, -2}, y0, y1);
       break;
     case BENCH_POOL: {
       const DssrPooling pool = {.average = TRUE, .zero = 7};

@@ -93,8 +93,8 @@ void DSSR_KERNEL (deform_zero) (const DssrTensor *out,
     const DssrDeform *deform, int y0, int y1);
 void DSSR_KERNEL (shuffle) (
     const DssrTensor *out, const DssrTensor *in, int zero, int y0, int y1);
-void DSSR_KERNEL (follow) (const DssrTensor *out, const DssrTensor *in,
-    DssrPan pan, int y0, int y1);
+void DSSR_KERNEL (follow) (
+    const DssrTensor *out, const DssrTensor *in, DssrPan pan, int y0, int y1);
 void DSSR_KERNEL (pool) (const DssrTensor *out, const DssrTensor *in,
     const DssrPooling *pool, int y0, int y1);
 void DSSR_KERNEL (modulate) (const DssrTensor *out, const DssrTensor *v,

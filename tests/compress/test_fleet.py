@@ -10,6 +10,7 @@ import torch
 from compress import build, fleet, pool
 from compress.data import shrinking
 from compress.edvr import edvr
+from compress.follow import following
 from compress.net import Net
 from compress.train import checkpoint, load
 
@@ -114,7 +115,18 @@ def test_the_plan_that_is_kept_can_start():
         config = build.read_config(file.stem)
         if not file.stem.startswith("base-"):
             made |= {build.tuned_file(config, build.ROOT).stem, build.float_file(config, build.ROOT).stem}
+            made.discard(build.following_file(config, build.ROOT).stem)  # made of the tuned one without training
     assert set(plan) == made
+
+
+def test_networks_that_follow_pans_are_refused(without_gpu, tmp_path):
+    """Pools do not shift what they are shown."""
+    net = following(Net(edvr(2, channels=(8, 8, 8), fuse_blocks=1)))
+    torch.save(checkpoint(net, average=net.state_dict()), tmp_path / "start.pt")
+    np.savez(tmp_path / "data-x2.npz", **pool.prepare(textures(20), 2, 0, 1, 1))
+    plan = {"net": dict(init=str(tmp_path / "start.pt"), data="data-x2.npz", batch=4, side=32)}
+    with pytest.raises(SystemExit, match="start.pt follows pans: train it with compress.train"):
+        fleet.Fleet(plan, tmp_path, "cpu").run(1)
 
 
 def test_data_that_are_missing_are_named(without_gpu, tmp_path):

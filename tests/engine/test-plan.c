@@ -433,7 +433,8 @@ main (int argc, char **argv)
   g_test_add_func ("/plan/reach", test_reach);
   g_test_add_func ("/plan/by-hand", test_by_hand);
   const char *const models[] = {"x2", "x4", "x2-window1", "x2-window5",
-      "x2-sparse4", "x2-unshuffle", "x2-cascade", "x2-follow", "x2-follow5", "x2-rgb", "x4-rgb"};
+      "x2-sparse4", "x2-unshuffle", "x2-cascade", "x2-follow", "x2-follow5",
+      "x2-rgb", "x4-rgb"};
   for (guint i = 0; i < G_N_ELEMENTS (models); i++) {
     g_autofree char *name = g_strconcat ("/plan/rows/", models[i], NULL);
     g_test_add_data_func (name, models[i], test_rows);

@@ -544,8 +544,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   const char *const models[] = {"x2", "x2-other", "x2-zero", "x2-window1",
-      "x2-window5", "x2-sparse4", "x2-unshuffle", "x2-cascade", "x2-follow", "x2-follow5", "x4",
-      "x4-sparse8", "x2-rgb", "x4-rgb", "x2-rgb-zero"};
+      "x2-window5", "x2-sparse4", "x2-unshuffle", "x2-cascade", "x2-follow",
+      "x2-follow5", "x4", "x4-sparse8", "x2-rgb", "x4-rgb", "x2-rgb-zero"};
   for (guint i = 0; i < G_N_ELEMENTS (models); i++) {
     g_autofree char *name = g_strconcat ("/vulkan/model/", models[i], NULL);
     g_test_add_data_func (name, models[i], test_model);

@@ -125,8 +125,8 @@ def test_kernels(tmp_path):
     assert done.returncode == 0, done.stderr
     result = json.loads(file.read_text())
     rows = result['kernels']
-    for kind in 'conv 3x3 16 to 16', 'conv 1x1 48 to 16', 'deform 3x3', 'head x4', 'bicubic x2', 'add', 'up2', 'attention', \
-            'contrast x2', 'noise', 'denoise', 'border', 'deform 3x3 16, zero outside', 'shuffle', 'pool', 'modulate', 'head of RGB':
+    for kind in 'conv 3x3 16 to 16', 'conv 1x1 48 to 16', 'deform 3x3', 'head x4', 'bicubic x2', 'add', 'up2', 'follow', 'attention', \
+            'contrast x2', 'noise', 'denoise', 'pan', 'border', 'deform 3x3 16, zero outside', 'shuffle', 'pool', 'modulate', 'head of RGB':
         variants = [r['variant'] for r in rows if r['kernel'].startswith(kind)]
         assert variants[0] == 'scalar', kind
         assert kind in done.stdout
@@ -149,8 +149,8 @@ def test_kernels_of_a_gpu(tmp_path, devices):
     cpu = tmp_path / 'cpu.json'
     assert bench('--kernels', '--size', '1x1', '--frames', 1, '--json', cpu).returncode == 0
     names = dict.fromkeys(row['kernel'] for row in json.loads(cpu.read_text())['kernels'])
-    # Noise is the CPU's.
-    assert list(rows) == [name for name in names if name not in ('noise', 'denoise')]
+    # Noise and pans are the CPU's.
+    assert list(rows) == [name for name in names if name not in ('noise', 'denoise', 'pan')]
     for name, row in rows.items():
         assert name in done.stdout
         assert row['gpu_ms'] > 0 and row['mbytes'] > 0 and row['of_copy'] > 0
