@@ -140,12 +140,13 @@ def steps(name, config, folder, data):
     bits, integer = folder / f"{name}-bits.pt", folder / f"{name}-integer.pt"
     pde = ["pde", *train, "--float", float_net, "--average-bits", config["average_bits"]]
     yield "bits", bits, [*pde, "--activation-bits", config["activation_bits"]]
-    quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", float_net, "--peak", TUNING]
+    quantise = ["quantise", *train, *degraded, "--float", bits, "--teacher", float_net]
+    quantise += ["--peak", config.get("integer_rate", TUNING)]
     if base_scale != config["scale"] and "scene" not in minutes:
         quantise += [*faded, "--only-teacher"]
     yield "integer", integer, [*quantise, "--minutes", minutes["integer"]]
     export = ["export", "--checkpoint", integer, "--provenance", PROVENANCE, "--scene", config["scene"]]
-    yield "model", MODELS / f"{name}.safetensors", [*export, "--rung", config["rung"]]
+    yield "model", MODELS / f"{name}.safetensors", [*export, "--rung", config["rung"], "--room", config.get("range_room", 1.0)]
 
 
 def main():

@@ -153,10 +153,13 @@ def main():
     parser.add_argument("--checkpoint", type=Path, required=True, help="written by compress.quantise")
     parser.add_argument("--scene", choices=("landscape", "portrait"), required=True)
     parser.add_argument("--rung", choices=("quality", "balanced", "saver"), required=True)
+    parser.add_argument("--room", type=float, default=1.0, help="how many times as wide the ranges of activations become: "
+                        "strong pictures gain, as less is cut off, and faint ones lose")  # fmt: skip
     parser.add_argument("--provenance", type=Path, help="JSON file with what else is to be recorded")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     net, state = load(args.checkpoint, QuantNet)
+    net.widen_ranges(args.room)
     provenance = {
         "tools": f"dssr compress, PyTorch {torch.__version__}, Python {platform.python_version()}",
         "fine_tuning": {"seconds": round(state["seconds"]), "steps": state["step"]},

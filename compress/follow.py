@@ -5,8 +5,9 @@
 Convolutions of three pixels cannot see a motion of two pixels, and footage of a camera that turns has little else. An engine
 finds the pan of a frame once (docs/integer-contract.md), so what the network has left to follow is half a pixel. Features of
 full resolution are shifted; those of coarser levels are made anew of what was shifted, as they would lie between two of their
-pixels. That takes what the frame stage's convolutions of stride 2 take, once for each neighbour. Where nothing pans, the
-network draws what it drew. compress.train goes on with the result: its batches are shifted, too.
+pixels. That takes what the frame stage's convolutions of stride 2 take, once for each neighbour. What a 1x1 convolution makes
+of a feature for the align stage alone (compress.regrow) is made there as well, of both frames: to keep it with each frame would
+take more memory than that takes time. Where nothing pans, the network draws what it drew. compress.train goes on with the result: its batches are shifted, too.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from .net import Net
 from .optimiser import Optimiser
 from .train import checkpoint, load, save
 
-SHIFTED, AGAIN = "moved_{}", "again_{}"
+LIMIT = 4 * 16  # of offsets, in 1/16 pixel: what is shifted is kept for as many rows as they reach
+SHIFTED, AGAIN, CENTRE = "moved_{}", "again_{}", "centre_{}"
 
 
 def following(net):
@@ -32,25 +34,42 @@ def following(net):
     frame, table = {op.out: op for op in graph.frame}, graph.tensors("frame")
     state, added = net.state_dict(), {}
 
-    def moved(name):
-        """What the align stage reads in place of a neighbour's tensor: its name there."""
-        if table[name].level == 0:
-            out = SHIFTED.format(name)
-            added.setdefault(out, Op("follow", out, [f"nbr.{name}"], table[name].channels))
-            return out
-        out, op = AGAIN.format(name), frame[name]
+    read = {i for op in graph.frame for i in op.inputs} | {i.removeprefix("ref.") for op in graph.fuse for i in op.inputs}
+    narrow = {name for name, op in frame.items() if op.op == "conv" and op.kernel == 1 and name not in read}
+
+    def again(out, name, inputs):
+        """The convolution that makes a feature, in the align stage."""
         if out not in added:
-            if op.op != "conv":
+            if frame[name].op != "conv":
                 raise ValueError(f'"{name}" of a coarser level is no convolution')
-            inputs = [moved(i) for i in op.inputs]
-            added[out] = replace(op, out=out, inputs=inputs)
+            added[out] = replace(frame[name], out=out, inputs=inputs)
             for key in [key for key in state if key.startswith(f"convs.{name}.")]:
                 state[key.replace(f"convs.{name}.", f"convs.{out}.")] = state[key].clone()
         return out
 
+    def moved(name):
+        """What the align stage reads in place of a neighbour's tensor: its name there."""
+        if name in narrow or table[name].level > 0:
+            return again(AGAIN.format(name), name, [moved(i) for i in frame[name].inputs])
+        out = SHIFTED.format(name)
+        added.setdefault(out, Op("follow", out, [f"nbr.{name}"], table[name].channels))
+        return out
+
+    def in_place_of(name):
+        stage, _, feature = name.partition(".")
+        if stage == "nbr":
+            return moved(feature)
+        if stage == "ref" and feature in narrow:
+            return again(CENTRE.format(feature), feature, [f"ref.{i}" for i in frame[feature].inputs])
+        return name
+
     for op in graph.align:
-        op.inputs = [moved(i.removeprefix("nbr.")) if i.startswith("nbr.") else i for i in op.inputs]
+        op.inputs = [in_place_of(i) for i in op.inputs]
+        op.limit = min(op.limit, LIMIT)
     graph.align[:0] = added.values()
+    graph.frame = [op for op in graph.frame if op.out not in narrow]
+    for key in [key for key in state if key.split(".")[1] in narrow]:
+        del state[key]
     result = Net(graph)
     result.load_state_dict(state)
     return result

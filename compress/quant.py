@@ -218,6 +218,13 @@ class QuantNet(Net):
                 getattr(self, f"range_{op.out}").copy_(torch.tensor(bounds))
 
     @torch.no_grad()
+    def widen_ranges(self, times):
+        """Makes all ranges of activations so many times as wide."""
+        for op in self.graph.operations():
+            if hasattr(self, f"range_{op.out}"):
+                getattr(self, f"range_{op.out}").mul_(times)
+
+    @torch.no_grad()
     def choose_gates(self, seen):
         """Sets the greatest gates, the ranges of activations being set."""
         self.walk(lambda stage, op, inputs: op.out in seen.gates and self._choose_gate(op, inputs, seen))

@@ -174,7 +174,6 @@ typedef struct {
   int alive; /* rows between the first that a step may still read and the last
                 that is made, at most */
   bool local;
-  bool sampled;
   int last; /* operation of the program that reads it */
 } Use;
 
@@ -190,8 +189,6 @@ watch_reader (const DssrProgram *program, int reader, Use *uses,
       continue;
     Use *use = &uses[source->node];
     use->last = reader;
-    if (node->op->kind == DSSR_OP_DEFORM && j == 0)
-      use->sampled = true;
     if (ends[reader] > begins[reader]
         && dssr_reach_begin (&source->reach, begins[reader])
                < begins[source->node])
@@ -297,8 +294,6 @@ choose_place (const DssrProgram *program, int i, const Use *use)
     return DSSR_PLACE_NONE;
   if (node->sink)
     return DSSR_PLACE_KEPT;
-  if (use->sampled)
-    return DSSR_PLACE_WHOLE;
   return use->local ? DSSR_PLACE_LOCAL : DSSR_PLACE_RING;
 }
 
@@ -326,10 +321,6 @@ place_nodes (DssrPlan *plan, DssrProgramKind kind)
         continue;
       case DSSR_PLACE_KEPT:
         node->offset = take (&plan->kept, set_rows (node, node->tensor.height));
-        break;
-      case DSSR_PLACE_WHOLE:
-        node->offset =
-            take (&plan->shared, set_rows (node, node->tensor.height));
         break;
       case DSSR_PLACE_RING:
         node->offset = take (&plan->shared, set_rows (node, use->alive));

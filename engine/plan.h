@@ -25,7 +25,6 @@ typedef enum {
 typedef enum {
   DSSR_PLACE_NONE,  /* nowhere: nothing needs it, or it is the picture */
   DSSR_PLACE_KEPT,  /* whole, in the slot of the frame: enlarging reads it */
-  DSSR_PLACE_WHOLE, /* whole: it is sampled */
   DSSR_PLACE_RING,  /* some rows: later steps read them */
   DSSR_PLACE_LOCAL, /* some rows for each thread: only the step that makes them
                        reads them */
@@ -81,7 +80,7 @@ typedef struct {
   DssrProgram programs[DSSR_N_PROGRAMS];
   int threads;
   guint64 kept;   /* bytes for each frame */
-  guint64 shared; /* bytes of rings and of what is whole */
+  guint64 shared; /* bytes of rings */
   guint64 local;  /* bytes for each thread */
 } DssrPlan;
 

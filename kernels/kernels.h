@@ -30,7 +30,7 @@ typedef struct {
   int width, height;
   int quads;
   int ring; /* rows in memory, a power of two: row y is where y modulo ring is;
-               0: all rows are. A feature that deform samples is no ring */
+               0: all rows are */
 } DssrTensor;
 
 /* Bytes that rows and packed weights are aligned to: the longest vector. */

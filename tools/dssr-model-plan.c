@@ -16,7 +16,6 @@ static const char *const program_names[DSSR_N_PROGRAMS] = {
 static const char *const place_names[] = {
     [DSSR_PLACE_NONE] = "-",
     [DSSR_PLACE_KEPT] = "kept",
-    [DSSR_PLACE_WHOLE] = "whole",
     [DSSR_PLACE_RING] = "ring",
     [DSSR_PLACE_LOCAL] = "local",
 };
@@ -119,10 +118,8 @@ count_fused (const Planned *planned, DssrProgramKind kind)
     if (!node->needed)
       continue;
     add_luma (planned, node, &traffic);
-    if (node->place == DSSR_PLACE_KEPT || node->place == DSSR_PLACE_WHOLE)
+    if (node->place == DSSR_PLACE_KEPT)
       traffic.written += tensor_bytes (node);
-    if (node->place == DSSR_PLACE_WHOLE)
-      traffic.read += tensor_bytes (node);
   }
   return traffic;
 }

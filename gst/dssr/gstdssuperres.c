@@ -30,8 +30,8 @@
  * enlarged (#GstDsSuperRes:denoise), so that its noise does not flicker; what
  * moves is left as it is.
  *
- * Where a camera turns, models that follow pans read neighbouring frames shifted
- * by the motion of the picture as a whole (docs/pan.md).
+ * Where a camera turns, models that follow pans read neighbouring frames
+ * shifted by the motion of the picture as a whole (docs/pan.md).
  *
  * Which rung of it is used follows #GstDsSuperRes:power-mode, the battery, heat
  * and late frames (docs/power.md). A change posts an element message

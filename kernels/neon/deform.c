@@ -65,6 +65,7 @@ locate (Samples *s, const DssrTensor *feature, const DssrTensor *offset,
   const int tap_y = tap / d->kernel - d->kernel / 2;
   const int tap_x = tap % d->kernel - d->kernel / 2;
   const int bottom = feature->height - 1;
+  const int16x8_t rows = vdupq_n_s16 (feature->ring - 1);
   int16x8_t m[2];
 
   for (int i = 0; i < 2; i++) {
@@ -81,10 +82,11 @@ locate (Samples *s, const DssrTensor *feature, const DssrTensor *offset,
     const int16x8_t top = vsraq_n_s16 (vdupq_n_s16 (y + tap_y), dy, 4);
 
     m[i] = load_channel (offset, channel + 2 * part, x, y);
-    store_places (
-        s->top + 8 * i, left, clamp_s16 (top, 0, bottom), feature->stride);
+    store_places (s->top + 8 * i, left,
+        vandq_s16 (clamp_s16 (top, 0, bottom), rows), feature->stride);
     store_places (s->below + 8 * i, left,
-        clamp_s16 (vaddq_s16 (top, vdupq_n_s16 (1)), 0, bottom),
+        vandq_s16 (
+            clamp_s16 (vaddq_s16 (top, vdupq_n_s16 (1)), 0, bottom), rows),
         feature->stride);
     store_fractions (s->fx + 8 * i, dx);
     store_fractions (s->fy + 8 * i, dy);

@@ -49,12 +49,13 @@ locate (Samples *s, const DssrTensor *feature, const DssrTensor *offset,
   const int16_t *m = wide_channel (offset, channel + 2 * part, x0, y);
   const int right = feature->width - 1, bottom = feature->height - 1;
   const int stride = feature->stride, limit = d->limit;
+  const int rows = feature->ring - 1;
 
   for (int x = 0; x < n; x++) {
     const int py = 16 * (y + tap_y) + clamp (dy[4 * x], -limit, limit);
     const int px = 16 * (x0 + x + tap_x) + clamp (dx[4 * x], -limit, limit);
-    const int top = clamp (py >> 4, 0, bottom) * stride;
-    const int below = clamp ((py >> 4) + 1, 0, bottom) * stride;
+    const int top = (clamp (py >> 4, 0, bottom) & rows) * stride;
+    const int below = (clamp ((py >> 4) + 1, 0, bottom) & rows) * stride;
     const int left = 4 * clamp (px >> 4, 0, right);
     const int next = 4 * clamp ((px >> 4) + 1, 0, right);
 

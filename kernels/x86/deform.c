@@ -185,15 +185,17 @@ locate (Places *places, const Context *c, const int16_t *dy, const int16_t *dx,
   const Vec column = VEC (add_epi16) (
       VEC (srai_epi16) (h, 4), VEC (add_epi16) (pixel, VEC (set1_epi16) (x)));
   const Vec left = clamp_words (column, -1, right);
+  const Vec rows = VEC (set1_epi16) (c->feature.ring - 1);
+  const Vec t = vec_and (top, rows), b = vec_and (below, rows);
 
   vec_store (places->top[0],
-      VEC (madd_epi16) (VEC (unpacklo_epi16) (top, left), by_stride));
+      VEC (madd_epi16) (VEC (unpacklo_epi16) (t, left), by_stride));
   vec_store (places->top[1],
-      VEC (madd_epi16) (VEC (unpackhi_epi16) (top, left), by_stride));
+      VEC (madd_epi16) (VEC (unpackhi_epi16) (t, left), by_stride));
   vec_store (places->below[0],
-      VEC (madd_epi16) (VEC (unpacklo_epi16) (below, left), by_stride));
+      VEC (madd_epi16) (VEC (unpacklo_epi16) (b, left), by_stride));
   vec_store (places->below[1],
-      VEC (madd_epi16) (VEC (unpackhi_epi16) (below, left), by_stride));
+      VEC (madd_epi16) (VEC (unpackhi_epi16) (b, left), by_stride));
 
   places->x = VEC (add_epi16) (
       VEC (mullo_epi16) (vec_and (h, fraction), VEC (set1_epi16) (255)),

@@ -123,6 +123,8 @@ def test_pans_are_followed_with_narrow_offsets():
     steps = steps_of("landscape-x2-quality", follow_rank=12)
     assert steps["narrow"][1]["--float"] == str(steps["tuned"][0]) and steps["narrow"][1]["--rank"] == "12"
     assert steps["following"][1]["--float"] == str(steps["narrow"][0])
+    assert steps["integer"][1]["--peak"] == "0.0003" != steps_of("portrait-x2-quality")["integer"][1]["--peak"]
+    assert steps["model"][1]["--room"] == "1.2" and steps_of("portrait-x2-quality")["model"][1]["--room"] == "1.0"
     assert steps["bits"][1]["--float"] == steps["integer"][1]["--teacher"] == str(steps["following"][0])
 
 

@@ -15,6 +15,7 @@ from compress.net import Net
 from compress.optimiser import Optimiser
 from compress.pack import SIDE, SQUARE
 from compress.pan import MOST, pan, pans
+from compress.regrow import narrow_offsets
 from compress.train import checkpoint, load
 
 
@@ -71,6 +72,17 @@ def test_what_does_not_move_stays(net):
     with torch.no_grad():
         assert torch.equal(net(window), following(window))
     assert following.graph.macs() > net.graph.macs()
+    assert {op.limit for op in following.graph.align if op.op == "deform"} == {follow.LIMIT}
+
+
+def test_what_the_align_stage_alone_reads_is_made_there(net):
+    narrow = narrow_offsets(net, 4, torch.eye(8))
+    following = follow.following(narrow)
+    assert [op.out for op in following.graph.frame] == [op.out for op in narrow.graph.frame if op.out != "offs"]
+    assert {"again_offs", "centre_offs"} < {op.out for op in following.graph.align}
+    window = torch.rand(2, 3, 40, 44, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        assert torch.allclose(narrow(window), following(window), atol=1e-6)
 
 
 def test_what_moves_is_as_if_it_stood(net):

@@ -166,6 +166,13 @@ def test_best_range_loses_less_than_the_whole_range(levels, gain):
     assert errors[0] < gain * errors[1]
 
 
+def test_wider_ranges(make_net):
+    net, wider = make_net(2), make_net(2)
+    wider.widen_ranges(1.5)
+    for (name, a), (_, b) in zip(net.named_buffers(), wider.named_buffers()):
+        torch.testing.assert_close(b, 1.5 * a if name.startswith("range_") else a)
+
+
 def test_best_range_of_positive_values_starts_at_zero():
     low, high = best_range(torch.rand(1000) + 1, torch.ones(1000), 255)
     assert low == 0 and high == pytest.approx(2, abs=0.05) and grid(low, high, 255)[1] == 0

@@ -223,8 +223,6 @@ check_input (const Run *run, int step, int reader, int input, int *features)
   }
   if (source->frame != DSSR_OWN)
     g_assert_cmpint (from->place, ==, DSSR_PLACE_KEPT);
-  if (node->op->kind == DSSR_OP_DEFORM && input == 0)
-    g_assert_cmpint (from->tensor.ring, ==, 0);
 }
 
 static void

@@ -145,9 +145,6 @@ typedef struct {
 #define OPERATION(name)                                                        \
   G_STRUCT_OFFSET (DssrKernels, name), sizeof ((DssrKernels *)NULL)->name
 
-/* What `need` says of an input that is no ring. */
-enum { ALL_ROWS = G_MAXINT };
-
 /* Every table writes the rows that the reference does, with their edges, and
  * nothing else but margins: all rows at once, and in bands, for which inputs
  * and output are rings by chance. */

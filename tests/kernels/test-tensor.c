@@ -55,8 +55,10 @@ static void
 need_for_deform (
     const void *parameters, int i, int y0, int y1, int *first, int *end)
 {
-  *first = i == 0 ? 0 : y0;
-  *end = i == 0 ? ALL_ROWS : y1;
+  const DssrDeform *deform = parameters;
+  const int reach = i ? 0 : deform->kernel / 2 + (deform->limit + 15) / 16;
+  *first = y0 - reach;
+  *end = y1 + reach + (i == 0);
 }
 
 typedef struct {
