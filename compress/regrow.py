@@ -90,32 +90,6 @@ def widen(net, name, more):
     """A copy of `net` in which convolution `name` makes `more` channels, and which computes the same."""
     graph = Graph.from_dict(asdict(net.graph))
     ops = [op for stage in STAGES for op in getattr(graph, stage)]
-    op = next(op for op in graph.align if op.out == OFFSETS)
-    channels = graph.tensors("frame")[name].channels
-    if not 0 < rank <= channels:
-        raise ValueError(f'"{OFFSETS}" reads {channels} channels of each frame: {rank} of them cannot be made')
-
-    state = net.state_dict()
-    weight = state[f"convs.{OFFSETS}.weight"]
-    frames, rest = weight[:, : 2 * channels].unflatten(1, (2, channels)), weight[:, 2 * channels :]
-    root, inverse = roots(moments)
-    directions = torch.linalg.svd(frames.movedim(2, -1).reshape(-1, channels).double() @ root, full_matrices=False).Vh[:rank]
-    made, read = directions @ inverse, root @ directions.T
-    size = made.norm(dim=1)
-    made, read = (made / size[:, None]).float(), (read * size).float()
-    narrow = torch.einsum("ofcyx,cr->ofryx", frames, read)
-    state[f"convs.{OFFSETS}.weight"] = torch.cat([narrow.flatten(1, 2), rest], 1)
-    state[f"convs.{NARROW}.weight"] = made[:, :, None, None]
-    state[f"convs.{NARROW}.bias"] = torch.zeros(rank)
-    op.inputs[:2] = [f"nbr.{NARROW}", f"ref.{NARROW}"]
-    graph.frame.append(Op("conv", NARROW, [name], rank))
-    return build(graph, state)
-
-
-def widen(net, name, more):
-    """A copy of `net` in which convolution `name` makes `more` channels, and which computes the same."""
-    graph = Graph.from_dict(asdict(net.graph))
-    ops = [op for stage in STAGES for op in getattr(graph, stage)]
     op = next((op for op in ops if op.out == name and op.op == "conv"), None)
     readers = [other for other in ops if any(i.split(".")[-1] == name for i in other.inputs)]
     if op is None or len(readers) != 1 or readers[0].op != "conv" or readers[0].inputs != [name]:
