@@ -8,6 +8,7 @@ convolution with constant weights. Opset 16, static shapes, luma in [0, 1].
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,8 @@ def main():
     args = parser.parse_args()
     width, height = map(int, args.size.split("x"))
     net, _ = load(args.checkpoint, Exportable)
+    if net.graph.follows:
+        sys.exit(f"{args.checkpoint} follows pans, which the exported step is not told: give what compress.follow was given.")
     net.split_groups = args.split_groups
     export(net, width, height, args.out)
     print(f"{args.out}: {args.out.stat().st_size} bytes")

@@ -1,15 +1,18 @@
 """The exported step computes the network: in PyTorch, and by onnxruntime where bench/setup.sh has installed it."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from compress.edvr import edvr
-from compress.export_onnx import Exportable, Step, base_weights, export
+from compress.export_onnx import Exportable, Step, base_weights, export, main
+from compress.follow import following
 from compress.net import Net
 from compress.reference import bicubic
+from compress.train import checkpoint
 
 SIDES = (27, 42)  # odd at every level
 PEERS = Path(__file__).resolve().parents[2] / "build" / "peers-venv" / "bin" / "python"
@@ -92,3 +95,12 @@ def test_onnxruntime_runs_the_file(tmp_path, split_groups):
     assert len(results.files) == len(expected)
     for result, tensor in zip(results.values(), expected):
         assert np.abs(result - tensor.numpy()).max() < 1e-4
+
+
+def test_pans_are_refused(tmp_path, monkeypatch):
+    net = following(Net(edvr(2, channels=(8, 8, 8), fuse_blocks=1)))
+    torch.save(checkpoint(net, average=net.state_dict()), tmp_path / "net.pt")
+    monkeypatch.setattr(sys, "argv", ["export_onnx", "--checkpoint", str(tmp_path / "net.pt"), "--out", str(tmp_path / "net.onnx")])
+    with pytest.raises(SystemExit, match="follows pans"):
+        main()
+    assert not (tmp_path / "net.onnx").exists()
