@@ -131,10 +131,14 @@ warm_up (DssrGpuNetwork *network, DssrVulkan *vulkan, GError **error)
       .enlarge = true,
       .n_planes = base.n_planes - network->model->n_planes,
   };
+  DssrJob panned = first;
   const bool pairs = first.n_planes == 2;
 
+  panned.pans[0].x = 1;
   if (record_own (network, &base, false, &message)
       && record_own (network, &first, false, &message)
+      && (!network->model->follows
+          || record_own (network, &panned, false, &message))
       && (!pairs || record_own (network, &base, true, &message))) {
     dssr_vulkan_save_cache (vulkan);
     return TRUE;

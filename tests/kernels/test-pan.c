@@ -32,11 +32,11 @@ set (const DssrSamples *s, int x, int y, int value)
     *(guint16 *)p = value << s->shift;
 }
 
-/* Squares of 6x6 samples, without a period. */
+/* Squares of 12x12 samples, without a period. */
 static int
 cell (guint x, guint y)
 {
-  const guint hash = (x / 6 * 73856093u) ^ (y / 6 * 19349663u);
+  const guint hash = (x / 12 * 73856093u) ^ (y / 12 * 19349663u);
   return (int)((hash * 2654435761u) >> 24);
 }
 
@@ -86,7 +86,7 @@ test_found (void)
   for (int i = 0; i < 40 * repetitions (); i++) {
     const int x = random_int (-DSSR_MAX_PAN, DSSR_MAX_PAN);
     const int y = random_int (-DSSR_MAX_PAN, DSSR_MAX_PAN);
-    const int width = random_int (64, 300), height = random_int (64, 200);
+    const int width = random_int (128, 300), height = random_int (128, 200);
     const DssrPan pan =
         find (i % N_LAYOUTS, width, height, x, y, 0.1, FILL_RANDOM);
     g_assert_cmpint (pan.x, ==, x);
